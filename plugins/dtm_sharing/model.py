@@ -1,0 +1,582 @@
+"""The frozen values that the steps hand to each other. They hold data and no decisions.
+
+Words are those of IOM's guideline for DTM Coordinators (Tables A, B, C) and of DTM's own components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class Level(IntEnum):
+    """Table A: Public < Confidential < Secret. The strictest of several is their ``max``."""
+
+    PUBLIC = 1
+    CONFIDENTIAL = 2
+    SECRET = 3
+
+    @property
+    def label(self) -> str:
+        return self.name.capitalize()
+
+
+class Grain(StrEnum):
+    """What one row stands for, from the coarsest to the finest."""
+
+    NATIONAL = "national"
+    ADMIN1 = "admin1"
+    ADMIN2 = "admin2"
+    ADMIN3 = "admin3"
+    SITE = "site"
+    HOUSEHOLD = "household"
+    INDIVIDUAL = "individual"
+    INCIDENT = "incident"
+
+
+class Stage(StrEnum):
+    """How far the cleaning of a round has come. Medium urgency starts at the first, low at the second."""
+
+    COLLECTED = "collected"
+    CLEANED = "cleaned"
+
+
+class Urgency(StrEnum):
+    """Table B's two columns. High urgency is a referral: outside the guideline, and no pathway."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+
+    @property
+    def stage(self) -> Stage:
+        """The stage a table must have reached before it may be sent at this urgency."""
+        return Stage.CLEANED if self is Urgency.LOW else Stage.COLLECTED
+
+
+class Method(StrEnum):
+    """Table B's methods of sharing; each one protects what it carries."""
+
+    PORTAL = "portal"
+    EXCEL_EMAIL = "excel-email"
+    DOCUMENT_EMAIL = "document-email"
+    TELEPHONE = "telephone"
+
+
+class Outcome(StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+    UNDECIDED = "undecided"
+
+
+class RequestState(StrEnum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Role(StrEnum):
+    """What a person of Table C does; the guideline asks for a primary and a secondary on each side."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    SECTORAL_EXPERT = "sectoral-expert"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Source:
+    """Where a rule stands: file relative to the policy folder, line and column counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+# ------------------------------------------------------------------------------------------ policy
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """A span of days, both ends included. ``until`` None means: until it is revoked in writing."""
+
+    start: date
+    until: date | None
+
+    def covers(self, day: date) -> bool:
+        return self.start <= day and (self.until is None or day <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One class of Table A: its meaning, what it includes, and how it may be disclosed."""
+
+    level: Level
+    aliases: Mapping[str, tuple[str, ...]]  # naming scheme -> the words it uses for this level
+    meaning: str
+    includes: tuple[str, ...]
+    disclosure: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """What a column measures, with a level per grain. A grain without a level is undecided."""
+
+    id: str
+    title: str
+    family: str
+    levels: Mapping[Grain, Level]
+    basis: str
+    names: tuple[str, ...]  # other names, EN/FR/ES/AR
+    codes: tuple[str, ...]  # DTM Data Dictionary codes, e.g. m0310
+    hxl: tuple[str, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Groups of indicators that together are more sensitive than alone (guideline: Relational).
+
+    It holds in a table that has at least one indicator of *every* group, at one of ``grains``.
+    """
+
+    id: str
+    groups: tuple[tuple[str, ...], ...]
+    grains: tuple[Grain, ...]
+    level: Level
+    why: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Tightening:
+    """A level that an assessment or an operation sets for an indicator at a grain. It can only raise."""
+
+    indicator: str
+    grain: Grain
+    level: Level
+    why: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A named crisis in one country, with the context that makes indicators more sensitive there."""
+
+    id: str
+    country: str  # ISO 3166-1 alpha-3
+    name: str
+    context: str
+    validity: Validity
+    tightens: tuple[Tightening, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A declared column. ``continued_by`` are headers such as "If other, please specify" that stand
+    directly after it, may repeat in the file, and take its class."""
+
+    name: str
+    spellings: tuple[str, ...]
+    indicator: str
+    continued_by: tuple[str, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A table that a round delivers, e.g. ``npl/site-assessment``."""
+
+    id: str
+    title: str
+    operation: str
+    component: str
+    grain: Grain
+    key: tuple[str, ...]  # names of the columns that tell one row from another
+    header_row: int  # counted from 1; rows above it are not data
+    encoding: str
+    columns: tuple[Column, ...]
+    drop_at_collection: tuple[str, ...]  # names of declared columns; their continuations go with them
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A risk assessment: who weighed what, when, and until when it may be relied upon."""
+
+    id: str
+    operation: str
+    datasets: tuple[str, ...]
+    coordinator: str  # ids of focal points: two different people
+    sectoral_expert: str
+    assessed_on: date
+    collection_begins: date
+    review_by: date
+    impact: Mapping[str, str]  # individuals, vulnerable_groups, communities, stakeholders
+    risk_of_sharing: str
+    risk_of_not_sharing: str
+    levels: tuple[Tightening, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class FocalPoint:
+    """A person of Table C, known by function. Who the person is stays out of logs and ledger."""
+
+    id: str
+    organization: str
+    role: Role
+    title: str
+    email: str
+    mobile: str
+    in_office: Validity
+    source: Source
+    name: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    id: str
+    name: str
+    focal_points: tuple[FocalPoint, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class DataAccessRequest:
+    id: str
+    organization: str
+    purpose: str
+    datasets: tuple[str, ...]
+    indicators: tuple[str, ...]
+    state: RequestState
+    requested_on: date
+    decided_on: date | None
+    validity: Validity | None  # of the approval
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One line of Table B's "sensitive datasets/information": a dataset and exactly these indicators."""
+
+    dataset: str
+    indicators: tuple[str, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Pathway:
+    """One column of Table B. Its id is ``<agreement id>/<urgency>``."""
+
+    id: str
+    urgency: Urgency
+    monthly: bool  # low: at the start of each month, what was cleaned since
+    within_days: int | None  # medium: days from collection to dispatch
+    shares: tuple[Share, ...]
+    destination: tuple[str, ...]  # focal points, one message each; first in order is the primary
+    method: Method
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    id: str
+    organization: str
+    request: str
+    signed: Mapping[str, str]  # organization id -> focal point id
+    validity: Validity
+    pathways: tuple[Pathway, ...]
+    source: Source
+
+    def pathway(self, urgency: Urgency) -> Pathway | None:
+        return next((each for each in self.pathways if each.urgency is urgency), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All policy files of one folder, checked against each other. Ids are unique within a kind.
+
+    ``digest`` is ``sha256:<hex>`` over the files' names and bytes.
+    """
+
+    digest: str
+    protocols: Mapping[Level, Protocol]
+    indicators: Mapping[str, Indicator]
+    relations: Mapping[str, Relation]
+    operations: Mapping[str, Operation]
+    datasets: Mapping[str, Dataset]
+    assessments: Mapping[str, Assessment]
+    organizations: Mapping[str, Organization]
+    focal_points: Mapping[str, FocalPoint]
+    requests: Mapping[str, DataAccessRequest]
+    agreements: Mapping[str, Agreement]
+
+
+# --------------------------------------------------------------------------- classification, decision
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A column of a table at hand.
+
+    ``position`` counts from 1. ``name`` is the header as declared or as found. ``question`` is the column
+    that a repeated header such as "If other, please specify" continues. ``key`` is unique in the table:
+    ``name``, or ``"<question>: <name>"``; it is the name of the column in every frame of ours.
+    """
+
+    position: int
+    name: str
+    question: str | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableProfile:
+    """What may be known of a table without looking at a cell."""
+
+    dataset: str
+    headers: tuple[Header, ...]
+    rows: int
+    stage: Stage | None = None
+    round: str | None = None
+    whole: bool = False  # it claims to be the whole dataset, so an absent declared column is a gap
+
+
+@dataclass(frozen=True, slots=True)
+class TableRef:
+    """Where a table of a round lies in the restricted store. All that a task hands to the next one."""
+
+    dataset: str
+    stage: Stage
+    round: str
+    path: str  # of the Parquet file, relative to the restricted store
+    sha256: str  # of the Parquet file, hex
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a column has its level: the rule's id, where the rule stands, and a sentence."""
+
+    rule: str
+    source: Source
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What is missing for a decision, and what to do about it. ``column`` None: the whole table."""
+
+    kind: str  # e.g. unknown-column, no-level, no-assessment, lapsed-assessment, empty-table
+    sentence: str
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLevel:
+    header: Header
+    indicator: str | None
+    level: Level | None  # None: undecided
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    dataset: str
+    grain: Grain
+    rows: int
+    stage: Stage | None
+    round: str | None
+    level: Level | None  # of the table: its strictest column; None where anything is undecided
+    columns: tuple[ColumnLevel, ...]
+    gaps: tuple[Gap, ...]
+    expires: date | None  # review date of the assessment relied upon
+    policy_digest: str
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who would receive the table: everyone (``agreement`` None), or one pathway of an agreement."""
+
+    agreement: str | None = None
+    urgency: Urgency | None = None
+
+    def __str__(self) -> str:
+        return "public" if self.agreement is None else f"{self.agreement}/{self.urgency}"
+
+
+PUBLIC = Audience()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    header: Header
+    level: Level | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasableForm:
+    """The smallest change after which the same audience may have the table. Keys of columns.
+
+    ``drop_at_collection`` is the part of ``leave_out`` that is Secret: while the table at hand still holds
+    it, the table goes nowhere in any form.
+    """
+
+    leave_out: tuple[str, ...]
+    drop_at_collection: tuple[str, ...]
+    keeps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What must be done with an allowed table, e.g. ``("encrypt", "…")``."""
+
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The gate's answer. Same classification, audience and policy digest: same decision. No cell values."""
+
+    outcome: Outcome
+    audience: Audience
+    classification: Classification
+    refused: tuple[Refusal, ...]
+    gaps: tuple[Gap, ...]
+    obligations: tuple[Obligation, ...]
+    releasable_form: ReleasableForm | None
+    rules: tuple[tuple[str, Source], ...]  # every rule that had a part in it
+    expires: date | None
+
+    @property
+    def level(self) -> Level | None:
+        return self.classification.level
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A decision that allows. Only ``gate.approve`` makes one, and only with one is anything packaged."""
+
+    decision: Decision
+
+
+# ------------------------------------------------------------------------- artefact, dispatch, ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A finished artefact, reopened and checked. ``content`` is what may leave, byte for byte."""
+
+    filename: str  # neutral: no person, place or dataset
+    media_type: str
+    content: bytes = field(repr=False)
+    sha256: str  # of content, hex
+    encrypted: bool
+    rows: int
+    columns: tuple[str, ...]
+
+
+class Delivery(StrEnum):
+    """What is honestly known after an attempt to deliver."""
+
+    SENT = "sent"  # the channel took it
+    FAILED = "failed"  # refused for good: no copy left
+    NOT_SENT = "not-sent"  # nothing was submitted, or it was refused for now; may be tried again
+    OUTCOME_UNKNOWN = "outcome-unknown"  # it may have left; a person must find out; never resent by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The result of one attempt. ``detail`` is a sentence with no address and no server's free text."""
+
+    delivery: Delivery
+    detail: str
+    remote_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One extract on its way to one focal point: a row of the outbox, and one message at most."""
+
+    key: str  # UUID; the same extract for the same person under the same agreement has the same key
+    organization: str
+    agreement: str
+    urgency: Urgency
+    purpose: str
+    dataset: str
+    round: str
+    level: Level
+    columns: tuple[str, ...]
+    rows: int
+    method: Method
+    focal_point: str
+    policy_digest: str
+    artefact_path: str  # in the restricted store
+    artefact_sha256: str
+
+
+class DispatchState(StrEnum):
+    NEW = "new"
+    SENDING = "sending"
+    SENT = "sent"
+    ACKNOWLEDGED = "acknowledged"
+    FAILED = "failed"
+    OUTCOME_UNKNOWN = "outcome-unknown"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """A line of the answer to "what did this organisation receive?"."""
+
+    sent_at: datetime
+    organization: str
+    agreement: str
+    urgency: Urgency
+    purpose: str
+    dataset: str
+    round: str
+    level: Level
+    columns: tuple[str, ...]
+    rows: int
+    method: Method
+    focal_point: str
+    policy_digest: str
+    artefact_sha256: str
+    state: DispatchState
+    entry: int  # number of the ledger entry that says so
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, before it is in the ledger. ``data`` is JSON: no cell values, no names of
+    people, no unsalted hashes; strings, ints, lists and objects only.
+    """
+
+    type: str  # noun.past-participle, e.g. dispatch.sent
+    subject: str
+    occurred_at: datetime  # with a time zone
+    organization: str | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event in the ledger: ``body`` is the exact bytes that were hashed."""
+
+    seq: int  # 0-based, dense
+    event_id: str
+    body: bytes
+    leaf_hash: bytes
