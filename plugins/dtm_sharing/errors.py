@@ -6,15 +6,27 @@ No message holds a cell value, a person's name or a password.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class SharingError(Exception):
     """Base of all our errors. ``str(error)`` is one clear sentence that says what to do."""
 
     exit_code = 1
+    retry = False  # True: the same try may succeed later, and is safe to make
 
 
 class UsageProblem(SharingError):
     """What was asked for does not exist or makes no sense, e.g. an unknown dataset."""
+
+    @classmethod
+    def unknown(cls, kind: str, given: str, known: Iterable[str]) -> UsageProblem:
+        """An id that no policy file declares, with the nearest ones that are declared, or all of a few."""
+        ids = sorted(known)
+        near = get_close_matches(given, ids, n=3) or ids[:5]
+        hint = f"did you mean {' or '.join(near)}?" if near else f"the policy declares no {kind}."
+        return cls(f"There is no {kind} {given!r}: {hint}")
 
 
 class TableUnreadable(SharingError):
@@ -23,6 +35,16 @@ class TableUnreadable(SharingError):
 
 class StoreFailed(SharingError):
     """A folder, bucket, database or mail server did not do what was asked."""
+
+    retry = True
+
+
+class DispatchOpen(SharingError):
+    """A message is not known to have been taken. ``retry``: whether it certainly did not leave."""
+
+    def __init__(self, sentence: str, *, retry: bool) -> None:
+        super().__init__(sentence)
+        self.retry = retry
 
 
 class PackageUnsafe(SharingError):

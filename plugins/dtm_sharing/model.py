@@ -5,7 +5,7 @@ Words are those of IOM's guideline for DTM Coordinators (Tables A, B, C) and of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
@@ -154,6 +154,14 @@ class Relation:
     why: str
     source: Source
 
+    @property
+    def rule(self) -> str:
+        return f"relation:{self.id}"
+
+    def holds(self, grain: Grain, indicators: Collection[str]) -> bool:
+        """Whether a table of this grain with these indicators has at least one of every group."""
+        return grain in self.grains and all(not set(group).isdisjoint(indicators) for group in self.groups)
+
 
 @dataclass(frozen=True, slots=True)
 class Tightening:
@@ -225,6 +233,10 @@ class Assessment:
     risk_of_not_sharing: str
     levels: tuple[Tightening, ...]
     source: Source
+
+    def covers(self, dataset: str, day: date) -> bool:
+        """Whether it may be relied upon for this dataset on this day; the review date is included."""
+        return dataset in self.datasets and self.assessed_on <= day <= self.review_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,11 +377,17 @@ class TableRef:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a column has its level: the rule's id, where the rule stands, and a sentence."""
+    """Why a column has its level: the rule's id, where the rule stands, and a sentence.
+
+    ``level`` is what this rule alone asks for; the column's level is the strictest of its reasons. The gate
+    needs it to say which columns stop being sensitive when others are left out. Whoever forgets it errs on
+    the safe side.
+    """
 
     rule: str
     source: Source
     why: str
+    level: Level = Level.SECRET
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,6 +504,7 @@ class Package:
     encrypted: bool
     rows: int
     columns: tuple[str, ...]
+    guarded: int = 0  # text cells of a CSV with an apostrophe before them, so that no spreadsheet runs them
 
 
 class Delivery(StrEnum):
@@ -538,21 +557,58 @@ class DispatchState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """One table that goes to everyone, as one file of the public store."""
+
+    dataset: str
+    round: str
+    path: str  # in the public store
+    columns: tuple[str, ...]
+    rows: int
+    level: Level
+    policy_digest: str
+    artefact_sha256: str
+    published_at: datetime
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Columns, rows."""
+        return len(self.columns), self.rows
+
+    def summary(self) -> dict[str, Any]:
+        """What may be shown or handed on: JSON, no cell value."""
+        return {
+            "dataset": self.dataset,
+            "round": self.round,
+            "path": self.path,
+            "columns": len(self.columns),
+            "rows": self.rows,
+            "level": self.level.label,
+            "policy_digest": self.policy_digest,
+            "artefact_sha256": self.artefact_sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Disclosure:
-    """A line of the answer to "what did this organisation receive?"."""
+    """A line of the answer to "what did this organisation receive?".
+
+    A publication is one to the organisation "public", by the method "publication", under no agreement.
+    ``state``: sent or acknowledged; sending or outcome-unknown mean that they may hold it.
+    """
 
     sent_at: datetime
     organization: str
-    agreement: str
-    urgency: Urgency
+    agreement: str | None
+    urgency: Urgency | None
     purpose: str
     dataset: str
     round: str
     level: Level
     columns: tuple[str, ...]
     rows: int
-    method: Method
-    focal_point: str
+    method: str  # a Method, or "publication"
+    focal_point: str | None
     policy_digest: str
     artefact_sha256: str
     state: DispatchState

@@ -1,0 +1,78 @@
+"""Where every command ends: one exit code, and for an error one sentence on stderr.
+
+Exit codes: 0 allowed or done, 1 failure (also of usage: 2 already means denied), 2 denied or a ledger that
+does not verify, 3 invalid policy, 4 undecided, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from dtm_sharing.cli.options import plain
+from dtm_sharing.cli.program import program
+from dtm_sharing.errors import SharingError
+
+NAME = "dtm-sharing"
+FAILURE = 1
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def main() -> int:
+    """The program: reads ``sys.argv``, prints, and returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a header in Arabic must not break a terminal of another script
+            stream.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # a library's warning is no answer, and could quote what it read
+    return run(sys.argv[1:])
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command. Whatever happens, the answer is an exit code, and stderr holds no cell value."""
+    try:
+        code = program.main(list(arguments), prog_name=NAME, standalone_mode=False)
+        sys.stdout.flush()  # here and not at exit: an answer that could not be written is not "allowed"
+    except SharingError as problem:
+        return _say(str(problem), problem.exit_code)
+    except click.ClickException as problem:
+        return _say(problem.format_message(), FAILURE)
+    except click.Abort:
+        return INTERRUPTED
+    except SystemExit as leaving:  # click's answer to a reader that went away
+        return _leave_quietly() if leaving.code else 0
+    except BrokenPipeError:
+        return _leave_quietly()
+    except Exception as error:  # noqa: BLE001 - the edge: the last place before Python prints it with its text
+        return _say(_bug(error), FAILURE)
+    return code if isinstance(code, int) else 0
+
+
+def _say(message: str, code: int) -> int:
+    lines = [plain(line) for line in message.splitlines()]
+    click.echo("\n".join(lines), err=True)
+    return code
+
+
+def _leave_quietly() -> int:
+    """The reader of our output went away (``| head``): a failure, since it did not get the answer."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILURE
+
+
+def _bug(error: Exception) -> str:
+    """Which error it was and where, without its text or traceback: both may quote a cell."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [each for each in frames if Path(each.filename).is_relative_to(_PACKAGE)] or frames
+    place = Path(ours[-1].filename)
+    if place.is_relative_to(_PACKAGE):
+        place = place.relative_to(_PACKAGE.parent)
+    return f"This is a bug: {type(error).__name__} at {place}:{ours[-1].lineno}; please report this line."

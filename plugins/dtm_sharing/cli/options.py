@@ -1,0 +1,100 @@
+"""What the commands have in common: their options, and text that is safe to print."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dtm_sharing.model import Policy
+    from dtm_sharing.stores.settings import Settings
+
+type_path = click.Path(path_type=Path)
+
+# Signs that move or turn what follows on a terminal: a header row is somebody else's text.
+_TURNING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def plain(text: str) -> str:
+    """``text`` without anything that a terminal would obey: control signs become U+FFFD, tabs spaces."""
+    return "".join(map(_printable, text))
+
+
+def _printable(sign: str) -> str:
+    if sign in "\t\n":
+        return " "
+    return "\ufffd" if sign in _TURNING or unicodedata.category(sign) in {"Cc", "Cs"} else sign
+
+
+class Day(click.ParamType[date]):
+    """A real day, written YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+                return date.fromisoformat(value)
+        except ValueError:
+            pass  # said below, in the same words as for a date of another form
+        return self.fail(f"{value!r} is not a day of the calendar, written YYYY-MM-DD.", param, ctx)
+
+
+def today() -> date:
+    """The day in UTC, so that a decision does not depend on where the machine stands."""
+    return datetime.now(UTC).date()
+
+
+def output_form(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(forms),
+        default=forms[0],
+        show_default=True,
+        help="How to print it.",
+    )
+
+
+policies_folder = click.option(
+    "--policies", type=type_path, metavar="DIR", help="Policy folder. [default: DTM_SHARING_POLICIES]"
+)
+
+
+def judging(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The file and the options of every command that judges one."""
+    for option in (
+        output_form("table", "json"),
+        click.option(
+            "--as-of", type=Day(), metavar="DATE", help="Judge as on this day. [default: today, UTC]"
+        ),
+        policies_folder,
+        click.option(
+            "--dataset", "dataset_id", metavar="ID", required=True, help="What the file is, by policy id."
+        ),
+        click.argument("file", type=type_path),
+    ):
+        command = option(command)
+    return command
+
+
+def settings() -> Settings:
+    from dtm_sharing.stores.settings import Settings
+
+    return Settings.read(os.environ)
+
+
+def load_policy(folder: Path | None) -> Policy:
+    """The policy of ``folder``, or of the settings' folder."""
+    from dtm_sharing.stores.policies import read_policies
+
+    return read_policies(folder or settings().policies)

@@ -1,0 +1,242 @@
+"""Decisions for people: readable at 80 columns, in a pipe, and without colour."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import click
+
+from dtm_sharing.cli.options import plain
+from dtm_sharing.model import Classification, ColumnLevel, Decision, Gap, Level, Outcome, Refusal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Table A's disclosure protocols, in half a sentence.
+MEANING = {
+    Level.PUBLIC: "so it may be published",
+    Level.CONFIDENTIAL: "so it leaves only under an agreement, encrypted, to a named focal point",
+    Level.SECRET: "so it goes nowhere",
+}
+_COLOURS = {
+    Level.PUBLIC: "green",
+    Level.CONFIDENTIAL: "yellow",
+    Level.SECRET: "bold red",
+    None: "bold magenta",
+}
+_STRICTEST_FIRST = (None, Level.SECRET, Level.CONFIDENTIAL, Level.PUBLIC)
+_VERDICTS = {Outcome.ALLOW: "ALLOWED", Outcome.DENY: "DENIED", Outcome.UNDECIDED: "UNDECIDED"}
+_RUN = 3  # from so many positions in a row on, a list of positions says 4-9
+
+
+def word(level: Level | None) -> str:
+    return "undecided" if level is None else level.label
+
+
+# ---------------------------------------------------------------------------------------------- classify
+
+
+def classification(judged: Classification) -> None:
+    from rich.text import Text
+
+    with _page() as page:
+        _line(page, f"{_size(judged)}: {word(judged.level)}", "bold")
+        _line(page, f"of them {_counts(each.level for each in judged.columns)}")
+        rows = [
+            (
+                str(each.header.position),
+                Text(word(each.level), style=_COLOURS[each.level]),
+                plain(each.header.key),
+                str(each.reasons[0].source) if each.reasons else "no rule knows it",
+            )
+            for each in judged.columns
+        ]
+        page.print()
+        _table(page, ("#", "Level", "Column", "Strictest rule"), rows)
+        _missing(page, judged.gaps)
+        _basis(page, judged, judged.expires)
+
+
+# -------------------------------------------------------------------------------------------------- gate
+
+
+def decision(decided: Decision) -> None:
+    with _page() as page:
+        _line(page, f"{_VERDICTS[decided.outcome]} for {decided.audience}: {_summary(decided)}", "bold")
+        _missing(page, decided.gaps)
+        for level in _STRICTEST_FIRST:
+            _refused(page, decided, level)
+        if decided.obligations:
+            _heading(page, "What must be done with it")
+            for each in decided.obligations:
+                _item(page, each.sentence)
+        if decided.outcome is Outcome.DENY:
+            _releasable_form(page, decided)
+        _basis(page, decided.classification, decided.expires)
+
+
+def _summary(decided: Decision) -> str:
+    table = _size(decided.classification)
+    if decided.outcome is Outcome.UNDECIDED:
+        return f"{table}. {_many(len(decided.gaps), 'gap')}, so nothing leaves."
+    if decided.outcome is Outcome.DENY:
+        return f"{table}, of which {len(decided.refused)} may not go."
+    return f"{table}: {word(decided.level)}."
+
+
+def _refused(page: Console, decided: Decision, level: Level | None) -> None:
+    refused = [each for each in decided.refused if each.level is level]
+    if not refused:
+        return
+    indicators = {each.header.key: each.indicator for each in decided.classification.columns}
+    _heading(page, f"Refused, {word(level)}: {_many(len(refused), 'column')}", _COLOURS[level])
+    for why, columns in _by_reason(refused, indicators):
+        _item(page, why.removeprefix(f"{word(level)}: "))
+        for each in columns:
+            _item(page, each.header.key, mark=str(each.header.position), width=6)
+
+
+def _by_reason(
+    refused: Iterable[Refusal], indicators: Mapping[str, str | None]
+) -> Iterator[tuple[str, list[Refusal]]]:
+    """Columns that are refused for one reason, or for reasons that differ only in the indicator named."""
+    groups: dict[str, list[Refusal]] = {}
+    for each in refused:
+        reason = each.why.replace(f"indicator {indicators[each.header.key]} ", "the indicator ")
+        groups.setdefault(reason, []).append(each)
+    for reason, columns in groups.items():
+        yield (columns[0].why if len(columns) == 1 else reason), columns
+
+
+def _releasable_form(page: Console, decided: Decision) -> None:
+    form = decided.releasable_form
+    _heading(page, "Releasable form")
+    if form is None:
+        _item(page, "None: no part of this table may go to this audience.")
+        return
+    positions = {each.header.key: each.header.position for each in decided.classification.columns}
+    if form.drop_at_collection:
+        named = ranges(positions[key] for key in form.drop_at_collection)
+        _item(
+            page,
+            f"Drop what is Secret at collection; until then nothing of the table goes anywhere: {named}.",
+        )
+    named = ranges(positions[key] for key in form.leave_out)
+    kept = _many(len(form.keeps), "column")
+    _item(page, f"Leave out {_many(len(form.leave_out), 'column')}: {named}. The other {kept} may go.")
+
+
+def ranges(positions: Iterable[int]) -> str:
+    """``[4, 5, 6, 9]`` as ``4-6, 9``."""
+    runs = (
+        [position for _, position in run]
+        for _, run in groupby(enumerate(sorted(positions)), key=lambda pair: pair[1] - pair[0])
+    )
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) >= _RUN else ", ".join(map(str, run)) for run in runs)
+
+
+# ----------------------------------------------------------------------------------------------- explain
+
+
+def explanation(judged: Classification, column: ColumnLevel, sentence: str, missing: Sequence[Gap]) -> None:
+    with _page() as page:
+        _line(page, sentence, "bold")
+        for each in column.reasons:
+            _heading(page, f"{each.level.label}: {each.rule}", _COLOURS[each.level])
+            _item(page, each.why)
+            _item(page, str(each.source), mark="")
+        if column.level is not None:
+            _missing(page, missing)
+        _basis(page, judged, judged.expires)
+
+
+# ------------------------------------------------------------------------------------------------- audit
+
+
+def records(title: str, entries: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+    """One block per entry, its heading first: a line of sixteen fields fits no screen."""
+    with _page() as page:
+        _line(page, title, "bold")
+        for heading, fields in entries:
+            _heading(page, heading)
+            for name, text in fields.items():
+                _item(page, text, mark=name, width=14)
+
+
+# ------------------------------------------------------------------------------------------------- parts
+
+
+@contextmanager
+def _page() -> Iterator[Console]:
+    """A page that is printed whole, or not at all, without the spaces that fill its lines."""
+    from rich.console import Console
+
+    page = Console(highlight=False, markup=False, emoji=False)
+    with page.capture() as printed:
+        yield page
+    click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()), color=True)
+
+
+def _line(page: Console, text: str, style: str = "") -> None:
+    page.print(plain(text), style=style)
+
+
+def _heading(page: Console, text: str, style: str = "bold") -> None:
+    page.print()
+    _line(page, text, style)
+
+
+def _item(page: Console, text: str, mark: str = "-", width: int = 2) -> None:
+    """``text`` beside its mark, wrapped under itself."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=width, justify="right" if mark.isdecimal() else "left")
+    grid.add_column(overflow="fold")
+    grid.add_row(mark, plain(text))
+    page.print(grid)
+
+
+def _table(page: Console, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for title in titles:
+        table.add_column(title, justify="right" if title == "#" else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)  # type: ignore[arg-type]  # texts, plain or styled
+    page.print(table)
+
+
+def _missing(page: Console, gaps: Sequence[Gap]) -> None:
+    if gaps:
+        _heading(page, f"Missing: {_many(len(gaps), 'gap')}", _COLOURS[None])
+    for each in gaps:
+        _item(page, each.sentence)
+
+
+def _basis(page: Console, judged: Classification, expires: date | None) -> None:
+    until = "" if expires is None else f"; it holds until {expires}"
+    page.print()
+    _line(page, f"As of {judged.as_of}{until}.", "dim")
+    _line(page, f"Policy {judged.policy_digest}", "dim")
+
+
+def _size(judged: Classification) -> str:
+    rows, columns = _many(judged.rows, "row"), _many(len(judged.columns), "column")
+    return f"{judged.dataset} by {judged.grain}, {rows}, {columns}"
+
+
+def _counts(levels: Iterable[Level | None]) -> str:
+    counted = Counter(levels)
+    return ", ".join(f"{counted[each]} {word(each)}" for each in _STRICTEST_FIRST if counted[each])
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

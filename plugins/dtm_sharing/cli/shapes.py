@@ -1,0 +1,158 @@
+"""Decisions as JSON and CSV: the shapes that other programs read. Levels are words, null where undecided."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from dtm_sharing.model import (
+    Classification,
+    ColumnLevel,
+    Decision,
+    Disclosure,
+    Gap,
+    Header,
+    Level,
+    ReleasableForm,
+)
+
+# What JSON may hold bare, but a terminal would obey, or another reader refuse.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+# What a spreadsheet takes for the start of a formula (OWASP, CSV injection), full width forms included.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - meant
+
+
+def as_json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def level(value: Level | None) -> str | None:
+    return None if value is None else value.label
+
+
+def classification(judged: Classification) -> dict[str, Any]:
+    return {
+        "dataset": judged.dataset,
+        "grain": str(judged.grain),
+        "rows": judged.rows,
+        "level": level(judged.level),
+        "columns": [column(each) for each in judged.columns],
+        "gaps": gaps(judged.gaps),
+        **_relied_upon(judged, judged.expires),
+    }
+
+
+def column(judged: ColumnLevel) -> dict[str, Any]:
+    return {
+        "position": judged.header.position,
+        "name": judged.header.name,
+        "question": judged.header.question,
+        "level": level(judged.level),
+        "indicator": judged.indicator,
+        "reasons": [
+            {"rule": each.rule, "source": str(each.source), "why": each.why} for each in judged.reasons
+        ],
+    }
+
+
+def gaps(missing: Iterable[Gap]) -> list[dict[str, Any]]:
+    return [{"kind": each.kind, "sentence": each.sentence, "column": each.column} for each in missing]
+
+
+def decision(decided: Decision) -> dict[str, Any]:
+    judged = decided.classification
+    return {
+        "outcome": str(decided.outcome),
+        "level": level(decided.level),
+        "audience": str(decided.audience),
+        "dataset": judged.dataset,
+        "grain": str(judged.grain),
+        "obligations": [{"kind": each.kind, "sentence": each.sentence} for each in decided.obligations],
+        "gaps": gaps(decided.gaps),
+        "refused": [
+            {**_place(each.header), "level": level(each.level), "why": each.why} for each in decided.refused
+        ],
+        "releasable_form": _form(decided.releasable_form),
+        "rules": [{"rule": rule, "source": str(source)} for rule, source in decided.rules],
+        **_relied_upon(judged, decided.expires),
+    }
+
+
+def explanation(
+    judged: Classification, explained: ColumnLevel, sentence: str, missing: Sequence[Gap]
+) -> dict[str, Any]:
+    return {
+        "dataset": judged.dataset,
+        "grain": str(judged.grain),
+        "sentence": sentence,
+        "column": column(explained),
+        "gaps": gaps(missing),
+        **_relied_upon(judged, judged.expires),
+    }
+
+
+def _place(header: Header) -> dict[str, Any]:
+    return {"position": header.position, "column": header.name, "question": header.question}
+
+
+def _form(form: ReleasableForm | None) -> dict[str, Any] | None:
+    if form is None:
+        return None
+    return {
+        "leave_out": list(form.leave_out),
+        "drop_at_collection": list(form.drop_at_collection),
+        "keeps": len(form.keeps),
+        "keep": list(form.keeps),
+    }
+
+
+def _relied_upon(judged: Classification, expires: date | None) -> dict[str, Any]:
+    return {
+        "expires": None if expires is None else expires.isoformat(),
+        "policy_digest": judged.policy_digest,
+        "as_of": judged.as_of.isoformat(),
+    }
+
+
+DISCLOSURE = tuple(each.name for each in fields(Disclosure))  # in JSON, and the columns of the CSV
+
+
+def disclosure(sent: Disclosure) -> dict[str, Any]:
+    return {name: _value(getattr(sent, name)) for name in DISCLOSURE}
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat(timespec="seconds")
+        case Level():
+            return value.label
+        case StrEnum():
+            return value.value
+        case tuple():
+            return list(value)
+        case _:
+            return value
+
+
+def as_csv(fields: Sequence[str], records: Iterable[Mapping[str, Any]]) -> str:
+    """RFC 4180, a header row first. A text that a spreadsheet would run as a formula gets an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(fields)
+    writer.writerows([_cell(record[field]) for field in fields] for record in records)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    text = "; ".join(value) if isinstance(value, list) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text

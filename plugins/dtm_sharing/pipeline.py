@@ -1,0 +1,378 @@
+"""The straight path: policy, classify, gate, protect, package, deliver, ledger, in this order and no other.
+
+Airflow tasks and the command line call these functions. Each may be called again after a crash at any line:
+what was recorded is found again, and nothing leaves twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from dtm_sharing import classify, deliver, expectations, gate, ledger, package, protect
+from dtm_sharing.errors import DispatchOpen, SharingError
+from dtm_sharing.model import (
+    PUBLIC,
+    Approved,
+    Audience,
+    Classification,
+    Decision,
+    Disclosure,
+    Dispatch,
+    DispatchState,
+    Event,
+    FocalPoint,
+    Level,
+    Outcome,
+    Package,
+    Policy,
+    Publication,
+    Stage,
+    TableRef,
+    Urgency,
+)
+from dtm_sharing.stores import frames, rounds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dtm_sharing.deliver import Channel
+    from dtm_sharing.stores.credentials import Credentials
+    from dtm_sharing.stores.database import Ledger
+    from dtm_sharing.stores.objects import ObjectStore
+    from dtm_sharing.stores.publisher import Publisher
+
+LEASE = timedelta(minutes=15)  # longer than three times what one message may take on the line
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """All that the path reads from and writes to. ``now`` gives the time, with its zone."""
+
+    policy: Policy
+    restricted: ObjectStore
+    publisher: Publisher
+    clearance_key: str = field(repr=False)
+    ledger: Ledger
+    credentials: Credentials
+    channel: Channel
+    sender: str
+    message_domain: str
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One focal point's part of a pathway run, and how it stands."""
+
+    dispatch: Dispatch
+    state: DispatchState
+    detail: str
+
+
+# ------------------------------------------------------------------------ what a cleaning stage puts out
+
+
+def admit(
+    frame: pd.DataFrame, dataset: str, stage: Stage, round_: str, stores: Stores
+) -> tuple[TableRef, Classification]:
+    """Take the table of a cleaning stage into the restricted store, tagged with its levels.
+
+    At collection the dataset's ``drop_at_collection`` columns go, and the ledger says how many went. A table
+    that cannot be decided is kept and tagged so: the gate will block it and say why.
+
+    Raises:
+        UsageProblem: no such dataset.
+        TableUnreadable: its columns cannot be told apart.
+    """
+    declared = classify.dataset(stores.policy, dataset)
+    named, _ = frames.name_columns(frame, declared)
+    dropped: tuple[str, ...] = ()
+    if stage is Stage.COLLECTED:
+        named, dropped = protect.drop_at_collection(declared, named)
+    profile = frames.profile_frame(named, declared, stage=stage, round_=round_, whole=True)
+    labelled = classify.classify(stores.policy, profile, stores.now().date())
+    ref = rounds.put_table(stores.restricted, named, labelled)
+    stores.ledger.record(_classified(labelled, len(dropped), stores.now()))
+    stores.ledger.register(ref, stores.now())
+    return ref, labelled
+
+
+# ------------------------------------------------------------------------------------- to the public
+
+
+def publish(ref: TableRef, stores: Stores, *, releasable: bool = False) -> Publication:
+    """Publish a table of a round, as it is or in its releasable form.
+
+    Raises:
+        GateDenied, Undecided: nothing is put anywhere; the refusal stands in the ledger.
+    """
+    table, labelled = _table(ref, stores)
+    decision = gate.decide(stores.policy, labelled, PUBLIC)
+    if releasable:
+        table, decision = _released(decision, table, ref, stores)
+    approved = _approve(decision, ref, stores)
+    artefact, reopened = package.build_and_reopen(approved, table, None, None)
+    expectations.check(approved, reopened, _key(ref, table, stores))
+    publication = _publication(approved, artefact, ref, stores.now())
+    cleared = ledger.sign_note(gate.clearance(approved, publication.path, artefact.sha256), stores.clearance_key)
+    stores.ledger.announce(publication)
+    stores.publisher.put(publication.path, artefact.content, cleared, stores.now().date())
+    stores.ledger.publish(publication)
+    return publication
+
+
+def _publication(approved: Approved, artefact: Package, ref: TableRef, now: datetime) -> Publication:
+    return Publication(
+        dataset=ref.dataset,
+        round=ref.round,
+        path=f"{ref.dataset}/{ref.round}/{artefact.filename}",
+        columns=artefact.columns,
+        rows=artefact.rows,
+        level=approved.decision.level or Level.PUBLIC,
+        policy_digest=approved.decision.classification.policy_digest,
+        artefact_sha256=artefact.sha256,
+        published_at=now,
+    )
+
+
+# ------------------------------------------------------------------------------------ to a focal point
+
+
+def share(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, ...]:
+    """Send one round's agreed extract to each focal point of a pathway, once.
+
+    Raises:
+        GateDenied, Undecided: nothing is packaged; the refusal stands in the ledger.
+        DispatchOpen: a message is not known to have been taken. The sentence says which and why, ``retry``
+            whether trying again is safe. What was sent stays sent.
+    """
+    table, labelled = _table(ref, stores)
+    extract, decision = _released(gate.decide(stores.policy, labelled, audience), table, ref, stores)
+    approved = _approve(decision, ref, stores)
+    people = gate.recipients(stores.policy, gate.pathway(stores.policy, audience), stores.now().date())
+    sendings = tuple(
+        _send(_prepare(approved, extract, ref, person, stores), person, stores) for person in people
+    )
+    _settle(sendings)
+    return sendings
+
+
+def _prepare(
+    approved: Approved, extract: pd.DataFrame, ref: TableRef, person: FocalPoint, stores: Stores
+) -> Dispatch:
+    """The dispatch for this person: as an earlier try recorded it, else packaged, checked and recorded."""
+    audience = approved.decision.audience
+    method = gate.pathway(stores.policy, audience).method
+    key = stores.ledger.dispatch_key(
+        agreement=str(audience), ref=ref, columns=tuple(extract.columns), focal_point=person.id, method=method
+    )
+    if (found := stores.ledger.find(key)) is not None:
+        return found[0]
+    credential = stores.credentials.password_for(person.id, method, stores.now())
+    artefact, reopened = package.build_and_reopen(approved, extract, method, credential.password)
+    expectations.check(approved, reopened, _key(ref, extract, stores))
+    path = f"outbox/{key}/{artefact.filename}"
+    stores.restricted.put(path, artefact.content)
+    audience_request = gate.request(stores.policy, audience)
+    dispatch = Dispatch(
+        key=key,
+        organization=person.organization,
+        agreement=gate.agreement(stores.policy, audience).id,
+        urgency=gate.pathway(stores.policy, audience).urgency,
+        purpose=audience_request.purpose,
+        dataset=ref.dataset,
+        round=ref.round,
+        level=Level(max(each.level or Level.SECRET for each in approved.decision.classification.columns)),
+        columns=artefact.columns,
+        rows=artefact.rows,
+        method=method,
+        focal_point=person.id,
+        policy_digest=stores.policy.digest,
+        artefact_path=path,
+        artefact_sha256=artefact.sha256,
+    )
+    return stores.ledger.intend(dispatch, stores.now())
+
+
+def _send(dispatch: Dispatch, person: FocalPoint, stores: Stores) -> Sending:
+    """Send what is recorded, unless it was sent, or may have been."""
+    claim = stores.ledger.claim(dispatch.key, stores.now(), LEASE)
+    if isinstance(claim, DispatchState):
+        return Sending(dispatch, claim, "An earlier try settled it.")
+    artefact = package.recorded(dispatch, stores.restricted.get(dispatch.artefact_path))
+    message = deliver.compose(
+        dispatch,
+        artefact,
+        person,
+        sender=stores.sender,
+        message_domain=stores.message_domain,
+        date=stores.now(),
+        attachments=stores.ledger.receipt_files(dispatch.key, stores.now()),
+    )
+    receipt = stores.channel.send(message)
+    return Sending(dispatch, stores.ledger.conclude(claim, receipt, stores.now()), receipt.detail)
+
+
+def _settle(sendings: tuple[Sending, ...]) -> None:
+    open_ = [each for each in sendings if each.state is not DispatchState.SENT]
+    if open_:
+        said = " ".join(f"{each.dispatch.focal_point}: {each.state}. {each.detail}" for each in open_)
+        raise DispatchOpen(
+            f"{len(open_)} of {len(sendings)} messages are not known to have been taken. {said}",
+            retry=all(each.state is DispatchState.NEW for each in open_),
+        )
+
+
+# --------------------------------------------------------------------------------------------- in time
+
+
+def datasets(audience: Audience, stores: Stores) -> tuple[str, ...]:
+    """The datasets that a pathway shares something of."""
+    return tuple(sorted({line.dataset for line in gate.pathway(stores.policy, audience).shares}))
+
+
+def share_in_time(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, ...]:
+    """``share``, but a monthly pathway that already had a round this month waits for the next one.
+
+    Returns: nothing, where the round waits; ``share_due`` sends it on the first of the month.
+    """
+    if gate.pathway(stores.policy, audience).monthly and _had_this_month(audience, ref, stores):
+        return ()
+    return share(ref, audience, stores)
+
+
+def share_due(stores: Stores) -> tuple[Sending, ...]:
+    """Send every low-urgency pathway the cleaned rounds that it has not had.
+
+    One pathway that is refused holds up no other.
+
+    Raises:
+        DispatchOpen: at least one was refused or is open; the sentence has each one's own.
+    """
+    sendings: list[Sending] = []
+    problems: list[SharingError] = []
+    for audience, ref in _due(stores):
+        try:
+            sendings += share(ref, audience, stores)
+        except SharingError as problem:
+            problems.append(problem)
+    if problems:
+        raise DispatchOpen(" ".join(map(str, problems)), retry=any(each.retry for each in problems))
+    return tuple(sendings)
+
+
+def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef]]:
+    for agreement_id, agreement in sorted(stores.policy.agreements.items()):
+        path = agreement.pathway(Urgency.LOW)
+        for line in path.shares if path else ():
+            audience = Audience(agreement_id, Urgency.LOW)
+            had = {each.round for each in _received(audience, line.dataset, stores)}
+            for ref in stores.ledger.rounds(line.dataset, Stage.CLEANED):
+                if ref.round not in had:
+                    yield audience, ref
+
+
+def _had_this_month(audience: Audience, ref: TableRef, stores: Stores) -> bool:
+    now = stores.now()
+    return any(
+        (each.sent_at.year, each.sent_at.month) == (now.year, now.month) and each.round != ref.round
+        for each in _received(audience, ref.dataset, stores)
+    )
+
+
+def _received(audience: Audience, dataset: str, stores: Stores) -> list[Disclosure]:
+    organization = gate.agreement(stores.policy, audience).organization
+    return [
+        each
+        for each in stores.ledger.disclosures(organization)
+        if (each.agreement, each.urgency, each.dataset) == (audience.agreement, audience.urgency, dataset)
+    ]
+
+
+# ------------------------------------------------------------------------------------------- the pieces
+
+
+def _table(ref: TableRef, stores: Stores) -> tuple[pd.DataFrame, Classification]:
+    """A round's table, classified under today's policy: tags of another day decide nothing."""
+    table = rounds.get_table(stores.restricted, ref)
+    declared = classify.dataset(stores.policy, ref.dataset)
+    profile = frames.profile_frame(table, declared, stage=ref.stage, round_=ref.round)
+    return table, classify.classify(stores.policy, profile, stores.now().date())
+
+
+def _released(
+    decision: Decision, table: pd.DataFrame, ref: TableRef, stores: Stores
+) -> tuple[pd.DataFrame, Decision]:
+    """The releasable form of a table, and the gate's decision on that form as it is."""
+    if decision.outcome is Outcome.UNDECIDED or decision.releasable_form is None:
+        return table, decision
+    if decision.releasable_form.drop_at_collection:
+        _approve(decision, ref, stores)  # always refuses: what is Secret stops the table in every form
+    form = protect.releasable(decision, table)
+    declared = classify.dataset(stores.policy, ref.dataset)
+    profile = frames.profile_frame(form, declared, stage=ref.stage, round_=ref.round)
+    labelled = classify.classify(stores.policy, profile, stores.now().date())
+    return form, gate.decide(stores.policy, labelled, decision.audience)
+
+
+def _approve(decision: Decision, ref: TableRef, stores: Stores) -> Approved:
+    """Record the gate's decision, whatever it is, and go on only with an approval."""
+    stores.ledger.record(_decided(decision, ref, stores.now()))
+    return gate.approve(decision)
+
+
+_EVENTS = {
+    Outcome.ALLOW: "release.approved",
+    Outcome.DENY: "release.denied",
+    Outcome.UNDECIDED: "release.undecided",
+}
+
+
+def _decided(decision: Decision, ref: TableRef, now: datetime) -> Event:
+    """What the ledger keeps of a decision: counts and rules, no column and no value."""
+    agreement = decision.audience.agreement
+    return Event(
+        type=_EVENTS[decision.outcome],
+        subject=f"{ref.dataset}/{ref.round}",
+        occurred_at=now,
+        organization=None,
+        data={
+            "audience": str(decision.audience),
+            "stage": ref.stage.value,
+            "columns": len(decision.classification.columns),
+            "refused": len(decision.refused),
+            "gaps": sorted({gap.kind for gap in decision.gaps}),
+            "rows": ref.rows,
+            "policy_digest": decision.classification.policy_digest,
+            "as_of": decision.classification.as_of.isoformat(),
+            **({"agreement": agreement} if agreement else {}),
+        },
+    )
+
+
+def _classified(labelled: Classification, dropped: int, now: datetime) -> Event:
+    """What the ledger keeps of a classification: how many columns have which level."""
+    levels = Counter(column.level.label if column.level else "undecided" for column in labelled.columns)
+    return Event(
+        type="classification.assigned",
+        subject=f"{labelled.dataset}/{labelled.round}",
+        occurred_at=now,
+        organization=None,
+        data={
+            "stage": str(labelled.stage),
+            "columns": dict(levels),
+            "dropped_at_collection": dropped,
+            "rows": labelled.rows,
+            "policy_digest": labelled.policy_digest,
+        },
+    )
+
+
+def _key(ref: TableRef, table: pd.DataFrame, stores: Stores) -> tuple[str, ...]:
+    """The columns that tell a round's rows apart, where this table has them all."""
+    key = classify.dataset(stores.policy, ref.dataset).key
+    return key if set(key) <= set(table.columns) else ()

@@ -1,0 +1,88 @@
+"""Policy files → ``model.Policy``, or every problem of every file at once. Decides nothing, opens no file.
+
+``files`` has the models of the nine kinds: the JSON schemas for editors come from them too.
+
+texts  →  shape  →  checks  →  build          YAML, one file's keys, files among each other, values
+          files                               the models of the nine kinds; the JSON schemas come from them
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from dtm_sharing.errors import PolicyInvalid
+from dtm_sharing.model import Policy
+from dtm_sharing.policy import build, checks, index, shape, texts
+from dtm_sharing.policy.files import KINDS
+from dtm_sharing.policy.problems import Problem
+
+__all__ = ["Problem", "digest", "parse", "schemas"]
+
+
+def parse(files: Mapping[str, bytes]) -> Policy:
+    """The policy that the files make; ``files`` maps paths relative to the policy folder to their bytes.
+
+    Raises:
+        PolicyInvalid: its ``problems`` are all ``Problem``s, sorted by file, line and column.
+    """
+    if not files:
+        sentence = "there is no policy file here; a policy begins with classification.yaml"
+        raise PolicyInvalid((Problem(".", 1, 1, sentence),))
+    found: list[Problem] = []
+    documents: list[shape.Document] = []
+    for file, content in sorted(files.items()):
+        text = texts.read(file, content)
+        document, faults = shape.document(text)
+        found += [*text.problems, *faults]
+        documents += [document] if document else []
+    understood = {each.file for each in documents}
+    unread = {file: content for file, content in files.items() if file not in understood}
+    named, among = index.index(documents, unread)
+    among += [problem for each in documents for problem in checks.problems(each, named)]
+    # A value that has the wrong shape refers to nothing either; that is one problem, not two.
+    reported = {(each.file, each.line, each.column) for each in found}
+    found += [each for each in among if (each.file, each.line, each.column) not in reported]
+    if found:
+        raise PolicyInvalid(tuple(sorted(set(found))))
+    return build.policy(documents, named.words, digest(files))
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """``sha256:<hex>`` over names and bytes in order of name.
+
+    Each is preceded by its length in 8 bytes, big-endian, so no other set of files gives the same bytes to
+    the hash.
+    """
+    total = hashlib.sha256()
+    for name, content in sorted((name.encode("utf-8", "surrogateescape"), files[name]) for name in files):
+        for each in (name, content):
+            total.update(len(each).to_bytes(8, "big"))
+            total.update(each)
+    return f"sha256:{total.hexdigest()}"
+
+
+class _ForEditors(GenerateJsonSchema):
+    """No ``null`` anywhere: a key without a value is an error, an optional one is left out."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Kind → JSON schema (2020-12) of its files, for editors and for pre-commit checks."""
+    return {
+        kind: {
+            "$schema": _ForEditors.schema_dialect,
+            **model.model_json_schema(schema_generator=_ForEditors),
+            "title": f"dtm_sharing policy file: {kind}",
+        }
+        for kind, model in KINDS.items()
+    }

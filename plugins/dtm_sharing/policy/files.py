@@ -1,0 +1,422 @@
+"""The shape of each kind of policy file, as pydantic models. The JSON schemas for editors come from them.
+
+``Names`` and ``Refers`` mark which texts name something and which refer to something; the checks find them
+by these marks, so a new reference needs no new check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from dtm_sharing.model import Grain, Level, Method, RequestState, Role, Urgency
+from dtm_sharing.policy.problems import instead, quoted
+
+# ------------------------------------------------------------------------------------- marks and words
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """This text is the id of a ``kind``; no other may have it."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refers:
+    """This text is the id of a ``kind`` that must exist."""
+
+    kind: str
+
+
+class LevelMark:
+    """This text is a level of Table A, or another agency's word for one."""
+
+
+def wrong(sentence: str) -> PydanticCustomError:
+    """A fault whose sentence is ours, not pydantic's."""
+    return PydanticCustomError("ours", "{sentence}", {"sentence": sentence})
+
+
+def _one_of(noun: str, words: Iterable[str], make: Callable[[str], Any] = str) -> BeforeValidator:
+    known = tuple(str(word) for word in words)
+
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and value not in known:
+            raise wrong(f"{quoted(value)} is not {noun}{instead(value, known)}")
+        return make(value) if isinstance(value, str) else value
+
+    return BeforeValidator(read)
+
+
+def _day(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    with suppress(ValueError):
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            return date.fromisoformat(value)
+    raise wrong(f"{quoted(value)} is not a date; write YYYY-MM-DD")
+
+
+HIGH_URGENCY = (
+    "high urgency is a referral, outside the guideline: personal information is Secret and enters no pathway"
+)
+
+
+def _urgency(value: Any) -> Any:
+    if value == "high":
+        # Guideline, Table B, "Excluded": referring a victim or survivor needs personal information.
+        raise wrong(HIGH_URGENCY)
+    return value
+
+
+def _encoding(value: str) -> str:
+    try:
+        "".encode(value)
+    except (LookupError, ValueError) as error:
+        raise wrong(f"{quoted(value)} is not a text encoding; write e.g. utf-8, cp1252 or latin-1") from error
+    return value
+
+
+def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
+    for position, item in enumerate(items):
+        if item in items[:position]:
+            raise PydanticCustomError(
+                "ours",
+                "{sentence}",
+                {"sentence": f"{quoted(item)} stands twice in this list", "below": (position,)},
+            )
+    return items
+
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+SCOPED = r"^[a-z]{3}/[a-z0-9]+(-[a-z0-9]+)*$"
+LINE = r"^\S(.*\S)?$"
+TEXT = r"\S"
+EMAIL = r"^[^@\s,;<>\x22]+@[^@\s,;<>\x22]+\.[^@\s,;<>\x22]+$"
+TIMELINE = r"^(monthly|within [1-9][0-9]{0,2} days?)$"
+CODE = r"^[ms][0-9]{4}$"
+COUNTRY = r"^[A-Z]{3}$"
+LANGUAGE = r"^[a-z]{2,3}$"
+HXL = r"^#\S"
+
+# What a text that does not fit a pattern must be (TEXT: not empty). Nothing that describes a person is quoted.
+SHOULD_BE = {
+    SLUG: "{value} is not an id here; use small letters, digits and single hyphens, as in site-type",
+    SCOPED: "{value} is not an id here; write <country>/<name> in small letters, as in npl/site-assessment",
+    LINE: "{key} must be one line of text, without blanks around it",
+    EMAIL: "{key} is not one e-mail address",
+    TIMELINE: "{value} is not a timeline; write 'monthly' (low urgency) or 'within N days' (medium)",
+    CODE: "{value} is not a code of the DTM Data Dictionary; write it as in m0310",
+    COUNTRY: "{value} is not a country; write the three capital letters of ISO 3166-1, as in NPL",
+    LANGUAGE: "{value} is not a language; write its code in small letters, as in en, fr, es, ar",
+    HXL: "{value} is not an HXL tag; it begins with '#', in quotes",
+}
+
+_LEVELS = [level.label for level in Level]
+_LEVEL_SCHEMA = {
+    "description": "Public, Confidential or Secret; or another agency's word for it, as scheme:word",
+    "anyOf": [
+        {"enum": _LEVELS},
+        {
+            "type": "string",
+            "pattern": r"^(?!\s*[Cc][Oo][Nn][Ff][Ii][Dd][Ee][Nn][Tt][Ii][Aa][Ll]\s*$).*\S",
+        },
+    ],
+}
+
+Line = Annotated[str, Field(pattern=LINE)]
+Prose = Annotated[str, Field(pattern=TEXT)]
+Day = Annotated[date, BeforeValidator(_day)]
+GrainWord = Annotated[Grain, _one_of("a grain", Grain, Grain)]
+LevelWord = Annotated[str, Field(pattern=TEXT), WithJsonSchema(_LEVEL_SCHEMA), LevelMark()]
+IndicatorRef = Annotated[str, Field(pattern=SLUG), Refers("indicator")]
+OperationRef = Annotated[str, Field(pattern=SCOPED), Refers("operation")]
+DatasetRef = Annotated[str, Field(pattern=SCOPED), Refers("dataset")]
+PersonRef = Annotated[str, Field(pattern=SCOPED), Refers("focal point")]
+OrganizationRef = Annotated[str, Field(pattern=SLUG), Refers("organization")]
+RequestRef = Annotated[str, Field(pattern=SCOPED), Refers("request")]
+
+_SET = {"uniqueItems": True}
+Datasets = Annotated[
+    tuple[DatasetRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+]
+Indicators = Annotated[
+    tuple[IndicatorRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+]
+People = Annotated[
+    tuple[PersonRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+]
+Grains = Annotated[
+    tuple[GrainWord, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+]
+Headers = Annotated[tuple[Prose, ...], Field(json_schema_extra=_SET), AfterValidator(_distinct)]
+Levels = Annotated[
+    dict[GrainWord, LevelWord],
+    Field(min_length=1),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "A level per grain. A grain that is left out is undecided, and blocks.",
+            "properties": {grain.value: _LEVEL_SCHEMA for grain in Grain},
+            "additionalProperties": False,
+            "minProperties": 1,
+        }
+    ),
+]
+
+
+class Part(BaseModel):
+    """Any mapping in a policy file: no unknown keys, no conversion of types, no change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    noun: ClassVar[str]  # "'x' is not a key of <noun>"
+
+
+# ------------------------------------------------------------------------------------------ the kinds
+
+
+class ClassPart(Part):
+    noun = "a class of Table A"
+    level: Annotated[Literal["Public", "Confidential", "Secret"], _one_of("a level of Table A", _LEVELS)]
+    aliases: dict[
+        Annotated[str, Field(pattern=SLUG)], Annotated[tuple[Line, ...], AfterValidator(_distinct)]
+    ] = Field(description="What other naming schemes call this level: scheme -> words")
+    meaning: Prose
+    includes: tuple[Prose, ...] = ()
+    disclosure: Prose = Field(description="How data of this class may be disclosed")
+
+
+class ClassificationFile(Part):
+    """Table A: the three classes, and what other agencies call them."""
+
+    noun = "a classification file"
+    kind: Literal["classification"]
+    id: Annotated[str, Field(pattern=SLUG), Names("classification")]
+    levels: tuple[ClassPart, ...] = Field(description="Exactly three: Public, Confidential and Secret")
+
+
+class IndicatorPart(Part):
+    noun = "an indicator"
+    id: Annotated[str, Field(pattern=SLUG), Names("indicator")]
+    title: Line
+    names: dict[Annotated[str, Field(pattern=LANGUAGE)], tuple[Line, ...]] = Field(
+        default={}, description="Other names by language: en, fr, es, ar"
+    )
+    codes: tuple[Annotated[str, Field(pattern=CODE)], ...] = Field(
+        default=(), description="Codes of the DTM Data Dictionary, e.g. m0310"
+    )
+    hxl: tuple[Annotated[str, Field(pattern=HXL)], ...] = Field(default=(), description="HXL tags")
+    levels: Levels | None = Field(default=None, description="Replaces the family's levels; give a basis too")
+    basis: Prose | None = Field(default=None, description="Why these levels: guideline, table or judgement")
+
+
+class IndicatorsFile(Part):
+    """A family of indicators that share their levels."""
+
+    noun = "an indicators file"
+    kind: Literal["indicators"]
+    id: Annotated[str, Field(pattern=SLUG), Names("indicator family")]
+    title: Line
+    basis: Prose = Field(description="Why these levels: guideline, table or judgement")
+    levels: Levels
+    indicators: Annotated[tuple[IndicatorPart, ...], Field(min_length=1)]
+
+
+class RelationPart(Part):
+    noun = "a relation"
+    id: Annotated[str, Field(pattern=SLUG), Names("relation")]
+    groups: Annotated[tuple[Indicators, ...], Field(min_length=2)] = Field(
+        description="Holds where at least one indicator of every group is in the table"
+    )
+    grains: Grains
+    level: LevelWord
+    why: Prose
+
+
+class RelationsFile(Part):
+    """Indicators that are more sensitive together than alone."""
+
+    noun = "a relations file"
+    kind: Literal["relations"]
+    id: Annotated[str, Field(pattern=SLUG), Names("relations file")]
+    relations: tuple[RelationPart, ...]
+
+
+class TighteningPart(Part):
+    noun = "a tightening"
+    indicator: IndicatorRef
+    grain: GrainWord
+    level: LevelWord
+    why: Prose
+
+
+class OperationFile(Part):
+    """A named crisis in one country."""
+
+    noun = "an operation file"
+    kind: Literal["operation"]
+    id: Annotated[str, Field(pattern=SCOPED), Names("operation")]
+    country: Annotated[str, Field(pattern=COUNTRY, description="ISO 3166-1 alpha-3")]
+    name: Line
+    context: Annotated[
+        Literal["disaster", "conflict", "mixed"], _one_of("a context", ("disaster", "conflict", "mixed"))
+    ]
+    valid_from: Day
+    valid_until: Day | None = None
+    tightens: tuple[TighteningPart, ...] = Field(default=(), description="Stricter levels; they only raise")
+
+
+class ColumnPart(Part):
+    noun = "a column"
+    name: Prose = Field(description="The header as the file has it")
+    spellings: Headers = Field(default=(), description="Other spellings of the same header")
+    indicator: IndicatorRef
+    continued_by: Headers = Field(
+        default=(), description="Headers directly after this column that take its class and may repeat"
+    )
+
+
+Component = Literal["BA", "SA", "ETT", "FMR", "FMS"]
+
+
+class DatasetFile(Part):
+    """A table that every round delivers."""
+
+    noun = "a dataset file"
+    kind: Literal["dataset"]
+    id: Annotated[str, Field(pattern=SCOPED), Names("dataset")]
+    title: Line
+    operation: OperationRef
+    component: Annotated[Component, _one_of("a component", get_args(Component))]
+    grain: GrainWord = Field(description="What one row stands for")
+    key: Annotated[Headers, Field(min_length=1, description="Columns that tell one row from another")]
+    header_row: Annotated[int, Field(ge=1, le=1000, description="Counted from 1; rows above it are not data")]
+    encoding: Annotated[str, Field(pattern=LINE), AfterValidator(_encoding)]
+    columns: Annotated[tuple[ColumnPart, ...], Field(min_length=1)]
+    drop_at_collection: Headers = Field(
+        default=(), description="Columns that go before anything else; their continuations go with them"
+    )
+
+
+class AssessorsPart(Part):
+    noun = "the assessors"
+    coordinator: PersonRef
+    sectoral_expert: PersonRef
+
+
+class ImpactPart(Part):
+    noun = "the impact"
+    individuals: Prose
+    vulnerable_groups: Prose
+    communities: Prose
+    stakeholders: Prose
+
+
+class AssessmentFile(Part):
+    """A risk assessment: who weighed what, when, and until when it may be relied upon."""
+
+    noun = "an assessment file"
+    kind: Literal["assessment"]
+    id: Annotated[str, Field(pattern=SCOPED), Names("assessment")]
+    operation: OperationRef
+    datasets: Datasets
+    assessors: AssessorsPart = Field(description="Two people")
+    assessed_on: Day = Field(description="Before collection begins")
+    collection_begins: Day
+    review_by: Day = Field(description="From the day after it, what it covered is undecided")
+    impact: ImpactPart
+    risk_of_sharing: Prose
+    risk_of_not_sharing: Prose
+    levels: tuple[TighteningPart, ...] = Field(default=(), description="Stricter levels; they only raise")
+
+
+class PersonPart(Part):
+    noun = "a focal point"
+    id: Annotated[str, Field(pattern=SCOPED), Names("focal point")]
+    role: Annotated[Role, _one_of("a role", Role, Role)]
+    title: Line
+    name: Line | None = Field(default=None, description="May be left out: the function is enough")
+    email: Annotated[str, Field(pattern=EMAIL)]
+    mobile: Line
+    in_office_from: Day
+    in_office_until: Day | None = None
+
+
+class FocalPointsFile(Part):
+    """Table C for one organization: at least a primary and a secondary."""
+
+    noun = "a focal_points file"
+    kind: Literal["focal_points"]
+    id: Annotated[str, Field(pattern=SLUG), Names("organization")]
+    organization: Line
+    people: tuple[PersonPart, ...]
+
+
+class RequestFile(Part):
+    """A Data Access Request."""
+
+    noun = "a request file"
+    kind: Literal["request"]
+    id: Annotated[str, Field(pattern=SCOPED), Names("request")]
+    organization: OrganizationRef
+    purpose: Line
+    datasets: Datasets
+    indicators: Indicators
+    state: Annotated[RequestState, _one_of("a state of a request", RequestState, RequestState)]
+    requested_on: Day
+    decided_on: Day | None = Field(default=None, description="Approved and refused requests have it")
+    valid_from: Day | None = Field(default=None, description="Approved requests have it")
+    valid_until: Day | None = Field(default=None, description="Approved requests have it")
+    reason: Prose | None = Field(default=None, description="Refused requests, and only they, have it")
+
+
+class SharePart(Part):
+    noun = "a share"
+    dataset: DatasetRef
+    indicators: Indicators
+
+
+class PathwayPart(Part):
+    noun = "a pathway"
+    urgency: Annotated[Urgency, _one_of("an urgency", Urgency, Urgency), BeforeValidator(_urgency)]
+    timeline: Annotated[str, Field(pattern=TIMELINE, description="low: monthly; medium: within N days")]
+    share: Annotated[tuple[SharePart, ...], Field(min_length=1)]
+    destination: People = Field(description="Focal points of the organization; the first is the primary")
+    method: Annotated[Method, _one_of("a method", Method, Method)] = Field(
+        description="low: portal or excel-email; medium: document-email or telephone"
+    )
+
+
+class AgreementFile(Part):
+    """A data sharing agreement (Table B)."""
+
+    noun = "an agreement file"
+    kind: Literal["agreement"]
+    id: Annotated[str, Field(pattern=SCOPED), Names("agreement")]
+    organization: OrganizationRef
+    request: RequestRef
+    signed: dict[OrganizationRef, PersonRef] = Field(description="Both sides: organization -> focal point")
+    valid_from: Day
+    valid_until: Day
+    pathways: Annotated[tuple[PathwayPart, ...], Field(min_length=1)]
+
+
+KINDS: dict[str, type[Part]] = {
+    "classification": ClassificationFile,
+    "indicators": IndicatorsFile,
+    "relations": RelationsFile,
+    "operation": OperationFile,
+    "dataset": DatasetFile,
+    "assessment": AssessmentFile,
+    "focal_points": FocalPointsFile,
+    "request": RequestFile,
+    "agreement": AgreementFile,
+}

@@ -1,0 +1,247 @@
+"""YAML text → plain data, with the line and column of every key and value. Knows nothing of policy.
+
+It reads the events of ruamel.yaml's parser and resolves scalars itself, by the core schema of YAML 1.2
+with one difference: nothing at all after a key is ``EMPTY``, never None, so that a value which somebody
+forgot cannot pass for an optional one that was left out.
+
+Refused, because each makes a file mean something else than it seems to say: duplicate keys, a second
+document, tags, directives, and aliases (which are also how a small file becomes a huge one).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from dtm_sharing.policy.problems import Problem, quoted
+
+_DEEPEST = 20  # our files nest six levels; what goes deeper is a mistake or an attack
+
+
+class _Empty:
+    """A key with nothing after it, or an explicit null."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+EMPTY = _Empty()
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a value stands, where its keys stand, and the places of what is in it."""
+
+    line: int
+    column: int
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    parts: dict[str | int, Place] = field(default_factory=dict)
+
+    def of(self, path: tuple[str | int, ...]) -> tuple[int, int]:
+        """Line and column of the value at ``path``, or of the deepest value on the way that exists."""
+        place = self
+        for step in path:
+            if step not in place.parts:
+                break
+            place = place.parts[step]
+        return place.line, place.column
+
+    def of_key(self, path: tuple[str | int, ...]) -> tuple[int, int]:
+        """Line and column of the key that ends ``path``; of the value where that is no key."""
+        place = self
+        for step in path[:-1]:
+            place = place.parts.get(step, place)
+        return place.keys.get(str(path[-1]), self.of(path)) if path else self.of(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One file as read: mappings are dicts, sequences tuples. ``data`` is EMPTY where it is not YAML."""
+
+    file: str
+    data: Any
+    place: Place
+    problems: tuple[Problem, ...]
+
+
+def read(file: str, content: bytes) -> Text:
+    """Plain data and places of one file; never raises, whatever the bytes."""
+    reader = _Reader(file)
+    data: Any = EMPTY
+    place = Place(1, 1)
+    try:
+        data, place = reader.document(_decoded(content))
+    except _NotYaml as fault:
+        reader.report(fault.line, fault.column, fault.sentence)
+    return Text(file, data, place, tuple(reader.problems))
+
+
+class _NotYaml(Exception):  # noqa: N818 - it says what the file is
+    """The file cannot be read further than here."""
+
+    def __init__(self, line: int, column: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.line, self.column, self.sentence = line, column, sentence
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        raise _NotYaml(*_end_of(before), "this is not UTF-8 text; save the file as UTF-8") from error
+
+
+def _end_of(text: str) -> tuple[int, int]:
+    """Line and column of the character that follows ``text``."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
+
+
+def _events(text: str) -> Iterator[Event]:
+    """The parser's events; whatever goes wrong in it is _NotYaml with a position."""
+    try:
+        yield from YAML(typ="safe", pure=True).parse(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise _NotYaml(line, column, _plainly(str(error.problem), text, line, column)) from error
+    except YAMLError as error:  # the reader's: a character that YAML does not allow
+        before = text[: getattr(error, "position", 0)]
+        sentence = "a character stands here that cannot be printed; remove it"
+        raise _NotYaml(*_end_of(before), sentence) from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # ruamel.yaml lets these out on some broken texts (e.g. '"\UFFFFFFFF"'), without a position.
+        raise _NotYaml(1, 1, "this is not YAML; look for a quote or bracket that is not closed") from error
+
+
+_PLAINLY = (  # what ruamel.yaml says -> what we say
+    ("mapping values are not allowed", "a ':' cannot stand here; put a text that holds ': ' in quotes"),
+    ("could not find expected ':'", "a ':' is missing after this key"),
+    ("found undefined tag handle", "tags ('!…') are not used in policy files; remove it"),
+    ("that cannot start any token", "a value cannot begin with this character; put it in quotes"),
+    ("found unexpected end of stream", "a quote is opened and never closed"),
+    ("found unexpected document separator", "a quote is opened and not closed before '---'"),
+    ("unknown escape character", "a backslash in double quotes begins no known escape; use single quotes"),
+    ("expected ',' or ']'", "a ',' or ']' is missing in this list"),
+    ("expected ',' or '}'", "a ',' or '}' is missing in this mapping"),
+    ("expected <block end>", "this line is not indented like the ones before it"),
+    ("sequence entries are not allowed", "a '-' cannot stand here; begin the list on its own line"),
+)
+
+
+def _plainly(problem: str, text: str, line: int, column: int) -> str:
+    here = text.split("\n")[line - 1][column - 1 :] if line <= text.count("\n") + 1 else ""
+    if here.startswith("\t"):
+        return "a tab stands here; indent with spaces"
+    for theirs, ours in _PLAINLY:
+        if theirs in problem:
+            return ours
+    return "this is not YAML; look for a quote, bracket or indentation that is not right"
+
+
+class _Reader:
+    """One pass over the events of one file."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self.events: Iterator[Event] = iter(())
+
+    def report(self, line: int, column: int, sentence: str) -> None:
+        self.problems.append(Problem(self.file, line, column, sentence))
+
+    def document(self, text: str) -> tuple[Any, Place]:
+        self.events = _events(text)
+        next(self.events)  # the start of the stream
+        start = next(self.events)
+        if isinstance(start, StreamEndEvent):
+            raise _NotYaml(1, 1, "this file is empty; remove it or write a policy in it")
+        if isinstance(start, DocumentStartEvent) and (start.version or start.tags):
+            raise _NotYaml(*_at(start), "directives ('%…') are not used in policy files; remove the line")
+        data, place = self.value(next(self.events), 0)
+        next(self.events)  # the end of the document
+        after = next(self.events)
+        if not isinstance(after, StreamEndEvent):
+            self.report(*_at(after), "a second document begins here; write one policy per file")
+        return data, place
+
+    def value(self, event: Event, depth: int) -> tuple[Any, Place]:
+        line, column = _at(event)
+        if depth > _DEEPEST:
+            raise _NotYaml(line, column, "this is nested too deeply for a policy file")
+        if isinstance(event, AliasEvent):
+            self.report(line, column, f"aliases ('*{event.anchor}') are not used here; write the value out")
+            return EMPTY, Place(line, column)
+        if getattr(event, "ctag", None) is not None:
+            self.report(line, column, "tags ('!…') are not used in policy files; remove it")
+        if isinstance(event, ScalarEvent):
+            return _scalar(event), Place(line, column)
+        if isinstance(event, SequenceStartEvent):
+            return self.sequence(Place(line, column), depth)
+        assert isinstance(event, MappingStartEvent)
+        return self.mapping(Place(line, column), depth)
+
+    def sequence(self, place: Place, depth: int) -> tuple[tuple[Any, ...], Place]:
+        items: list[Any] = []
+        while not isinstance(event := next(self.events), SequenceEndEvent):
+            item, place.parts[len(items)] = self.value(event, depth + 1)
+            items.append(item)
+        return tuple(items), place
+
+    def mapping(self, place: Place, depth: int) -> tuple[dict[str, Any], Place]:
+        data: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), MappingEndEvent):
+            line, column = _at(event)
+            key = event.value if isinstance(event, ScalarEvent) else None
+            if key is None:
+                self.value(event, depth + 1)
+                self.report(line, column, "a key must be one plain word")
+            value, at = self.value(next(self.events), depth + 1)
+            if key in place.keys:
+                first = place.keys[key][0]
+                self.report(line, column, f"the key {quoted(key)} stands twice; the first is on line {first}")
+            elif key is not None:
+                data[key], place.keys[key], place.parts[key] = value, (line, column), at
+        return data, place
+
+
+def _at(event: Event) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _scalar(event: ScalarEvent) -> Any:
+    text: str = event.value
+    if not event.implicit[0]:  # quoted, or a block: always text
+        return text
+    if text in _NULL:
+        return EMPTY
+    if text in _BOOL:
+        return _BOOL[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    return (
+        float(text.lower().replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text) else text
+    )

@@ -1,0 +1,387 @@
+"""Reading tables: CSV and XLSX files, and the frames that an author's cleaning function returns.
+
+Every cell is text exactly as it stands: blanks are "", and "NA", "None" or "Unknown" are answers, not gaps.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dtm_sharing.classify import identify
+from dtm_sharing.errors import TableUnreadable
+from dtm_sharing.model import Dataset, Header, Stage, TableProfile
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+BLOCK = 1 << 24  # bytes that Arrow parses at a time; a row must fit
+EXACT = 10**15  # Excel keeps 15 digits: a whole number below this is written without exponent
+OLE = b"\xd0\xcf\x11\xe0"  # an .xls file, or an encrypted .xlsx
+ZIP = b"PK\x03\x04"  # an .xlsx file
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table read from a file. Columns are named by ``Header.key``; cells are text.
+
+    ``whole``: its header stood in the dataset's ``header_row``, as in a file from the field. A file with
+    its header in row 1 is one that we wrote, and may be a part of the dataset.
+    """
+
+    frame: pd.DataFrame
+    headers: tuple[Header, ...]
+    whole: bool
+
+
+def read_table(path: Path, dataset: Dataset) -> Table:
+    """Read a CSV or XLSX file of this dataset.
+
+    The header is in ``dataset.header_row`` or in row 1: whichever holds more of the declared columns. Where
+    both are row 1 the file counts as whole, so that an absent column is noticed. Wholly blank rows at the
+    end, and columns at the right with neither header nor cell, are no data.
+
+    Raises:
+        TableUnreadable: one sentence that says what is wrong, where, and what to do. It quotes no cell.
+    """
+    source = _open(path, dataset)
+    row, names = _find_header(path, source.head(dataset.header_row), dataset)
+    columns = source.below(row, len(names))
+    while names and not names[-1] and _is_blank(columns[-1]):
+        names, columns = names[:-1], columns[:-1]
+    headers = _headers(names, dataset, str(path))
+    return Table(_frame(columns, headers), headers, whole=row == dataset.header_row)
+
+
+def name_columns(frame: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, tuple[Header, ...]]:
+    """Name the columns of a frame by ``Header.key``; they may be keys already, or headers as in the file.
+
+    Raises:
+        TableUnreadable: it is no pandas frame, or two of its columns cannot be told apart.
+    """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise TableUnreadable(
+            f"The table of {dataset.id} is a {type(frame).__name__}: return a pandas DataFrame instead"
+        )
+    headers = _headers([str(name) for name in frame.columns], dataset, f"The table of {dataset.id}")
+    return frame.set_axis([header.key for header in headers], axis="columns"), headers
+
+
+def profile_frame(
+    frame: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    stage: Stage | None = None,
+    round_: str | None = None,
+    whole: bool = False,
+) -> TableProfile:
+    """What may be known of a frame without looking at a cell; its columns are keys or headers as in the file.
+
+    Raises:
+        TableUnreadable: as ``name_columns``.
+    """
+    headers = _headers([str(name) for name in frame.columns], dataset, f"The table of {dataset.id}")
+    return TableProfile(dataset.id, headers, len(frame), stage, round_, whole)
+
+
+def profile(
+    table: Table, dataset: Dataset, *, stage: Stage | None = None, round_: str | None = None
+) -> TableProfile:
+    """What may be known of a table that was read from a file without looking at a cell."""
+    return TableProfile(dataset.id, table.headers, len(table.frame), stage, round_, table.whole)
+
+
+# -------------------------------------------------------------------------------------------- headers
+
+
+def _find_header(path: Path, head: list[list[str]], dataset: Dataset) -> tuple[int, list[str]]:
+    """The number of the header row and its cells: of the two, the row with more declared columns."""
+    found = {row: _declared(head[row - 1], dataset) for row in (dataset.header_row, 1) if row <= len(head)}
+    row = max(found, key=found.__getitem__, default=0)
+    if not row or not found[row]:
+        commas = any(len(cells) > 1 for cells in head)
+        hint = "" if commas else " (are its cells separated by commas?)"
+        raise TableUnreadable(
+            f"{path}: no column of {dataset.id} stands in row {dataset.header_row}, where its header should "
+            f"be, nor in row 1{hint}; check the file, or header_row in {dataset.source.file}"
+        )
+    return row, head[row - 1]
+
+
+def _declared(cells: Sequence[str], dataset: Dataset) -> int:
+    """How many different cells are declared columns. Repeats are left out: elsewhere they are an error."""
+    names = {column.name for column in dataset.columns}
+    once = {" ".join(cell.casefold().split()): cell for cell in cells}
+    headers = identify([cell for folded, cell in once.items() if folded], dataset)
+    return sum(header.name in names or header.question is not None for header in headers)
+
+
+def _headers(names: Sequence[str], dataset: Dataset, table: str) -> tuple[Header, ...]:
+    try:
+        return identify(names, dataset)
+    except TableUnreadable as error:
+        raise TableUnreadable(f"{table}: {error}") from error
+
+
+# ------------------------------------------------------------------------------------- frames of text
+
+
+def _frame(columns: Sequence[pa.ChunkedArray], headers: Sequence[Header]) -> pd.DataFrame:
+    import pyarrow as pa
+
+    table = pa.table(list(columns), names=[header.key for header in headers])
+    frame: pd.DataFrame = table.slice(0, _rows(columns)).to_pandas()
+    return frame
+
+
+def _rows(columns: Sequence[pa.ChunkedArray]) -> int:
+    """The number of rows up to the last one that holds anything."""
+    import pyarrow.compute as pc
+
+    rows = len(columns[0])
+    if not rows or any(column[-1].as_py() for column in columns):
+        return rows
+    held = (pc.indices_nonzero(pc.not_equal(column, "")) for column in columns)
+    return max((int(each[-1].as_py()) + 1 for each in held if len(each)), default=0)
+
+
+def _is_blank(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc
+
+    return not len(column) or bool(pc.max(pc.binary_length(column)).as_py() == 0)
+
+
+# ----------------------------------------------------------------------------------------- files
+
+
+class _Source(Protocol):
+    def head(self, rows: int) -> list[list[str]]:
+        """The first rows of the file, fewer if it has fewer."""
+
+    def below(self, row: int, width: int) -> list[pa.ChunkedArray]:
+        """What stands below a row of the head, as ``width`` columns of text."""
+
+
+def _open(path: Path, dataset: Dataset) -> _Source:
+    kind = path.suffix.lower()
+    if kind not in {".csv", ".xlsx"}:
+        raise TableUnreadable(f"{path}: only .csv and .xlsx files can be read as a table")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise TableUnreadable(f"{path}: there is no such file") from error
+    except IsADirectoryError as error:
+        raise TableUnreadable(f"{path}: this is a folder, not a file") from error
+    except OSError as error:
+        raise TableUnreadable(f"{path}: the file cannot be read ({error.strerror})") from error
+    if not content or content.isspace():
+        raise TableUnreadable(f"{path}: the file is empty")
+    return _Workbook(path, content) if kind == ".xlsx" else _Csv(path, _utf8(path, content, dataset))
+
+
+def _utf8(path: Path, content: bytes, dataset: Dataset) -> bytes:
+    """The file's text as UTF-8 without byte order mark, read strictly in the dataset's encoding."""
+    if content.startswith((ZIP, OLE)):
+        raise TableUnreadable(f"{path}: this is an Excel workbook under the name of a CSV file; rename it")
+    encoding, setting = dataset.encoding, f"encoding: in {dataset.source.file}"
+    try:
+        name = codecs.lookup(encoding).name
+        text = content.decode(encoding)
+    except LookupError as error:
+        raise TableUnreadable(f"{path}: {encoding!r} is no text encoding; correct {setting}") from error
+    except UnicodeDecodeError as error:
+        text, offset = None, error.start  # raised below: the exception carries the whole file
+    if text is None:
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        advice = "set utf-16" if wide else "set the file's own, e.g. cp1252,"
+        raise TableUnreadable(
+            f"{path}: byte {offset} is not {encoding}; {advice} as {setting}, or save the file as {encoding}"
+        )
+    if "\0" in text:
+        raise TableUnreadable(
+            f"{path}: character {text.index(chr(0))} is a NUL, so this is no text in {encoding}; if it is "
+            f"UTF-16, set utf-16 as {setting}, or save the file as {encoding}"
+        )
+    if name == "utf-8":
+        return content.removeprefix(codecs.BOM_UTF8)
+    return text.removeprefix("\ufeff").encode()
+
+
+class _Csv:
+    """Commas and RFC 4180 quotes. Arrow reads the data; ``csv`` reads the head and finds what is broken."""
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        self.path = path
+        self.content = content
+        self.ends: list[int] = []  # byte offset of the end of each row of the head
+
+    def head(self, rows: int) -> list[list[str]]:
+        cells: list[list[str]] = []
+        read = 0
+
+        def lines() -> Any:
+            nonlocal read
+            for line in io.TextIOWrapper(io.BytesIO(self.content), "utf-8", newline=""):
+                read += len(line.encode())
+                yield line
+
+        reader = csv.reader(lines(), strict=True)
+        while len(cells) < rows:
+            try:
+                cells.append(next(reader))
+            except StopIteration:
+                break
+            except csv.Error as error:
+                raise self._broken(len(cells) + 1) from error
+            self.ends.append(read)
+        return cells
+
+    def below(self, row: int, width: int) -> list[pa.ChunkedArray]:
+        import pyarrow as pa
+        from pyarrow import csv as arrow
+
+        body = memoryview(self.content)[self.ends[row - 1] :]
+        names = [str(position) for position in range(width)]
+        if not body.nbytes:
+            return [pa.chunked_array([], pa.large_string()) for _ in names]
+        if not _quotes_pair(body):
+            self._check_rows(body, row, width)
+        try:
+            table = arrow.read_csv(
+                pa.py_buffer(body),
+                arrow.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names),
+                arrow.ParseOptions(newlines_in_values=True, ignore_empty_lines=width > 1),
+                arrow.ConvertOptions(
+                    check_utf8=False,  # it was decoded just now
+                    strings_can_be_null=False,
+                    column_types=dict.fromkeys(names, pa.large_string()),
+                ),
+            )
+        except pa.ArrowInvalid:
+            table = None  # its message quotes the row: say which row it is instead
+        if table is None:
+            self._check_rows(body, row, width)
+            raise TableUnreadable(f"{self.path}: the rows below row {row} cannot be read as CSV")
+        return list(table.columns)
+
+    def _check_rows(self, body: memoryview, row: int, width: int) -> None:
+        """Find the first row with broken quotes, or with more or fewer cells than the header."""
+        text = io.TextIOWrapper(io.BytesIO(body), "utf-8", newline="")
+        try:
+            for cells in csv.reader(text, strict=True):
+                row += 1
+                if cells and len(cells) != width:
+                    raise TableUnreadable(
+                        f"{self.path}: row {row} has {len(cells)} cells but the header has {width}; "
+                        "correct the row, or put quotes around a cell that holds a comma"
+                    )
+        except csv.Error as error:
+            raise self._broken(row + 1) from error
+
+    def _broken(self, row: int) -> TableUnreadable:
+        return TableUnreadable(
+            f"{self.path}: the quotes are broken in the row or cell that begins in row {row}; a cell in "
+            "quotes must end with one, directly before a comma or the end of its row"
+        )
+
+
+def _quotes_pair(body: memoryview) -> bool:
+    """Whether quotes begin and end cells as in RFC 4180; where they do not, Arrow guesses and says nothing.
+
+    All at once in numpy: ``csv`` would take longer for this than Arrow takes to read the table.
+    """
+    import numpy as np
+
+    data = np.frombuffer(body, np.uint8)
+    quotes = np.flatnonzero(data == ord('"'))
+    if len(quotes) % 2:
+        return False
+    opening, closing = quotes[::2], quotes[1::2]
+    begins = _borders(data[opening - 1]) | (opening == 0)
+    ends = _borders(data[(closing + 1) % len(data)]) | (closing == len(data) - 1)
+    doubled = closing[:-1] + 1 == opening[1:]  # a quote within a cell is written twice
+    begins[1:] |= doubled
+    ends[:-1] |= doubled
+    return bool(begins.all() and ends.all())
+
+
+def _borders(data: Any) -> Any:
+    """Which of these bytes separate cells."""
+    return (data == ord(",")) | (data == ord("\n")) | (data == ord("\r"))
+
+
+class _Workbook:
+    """The one visible sheet of an .xlsx file."""
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        import python_calamine as calamine
+
+        try:
+            book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+            self.rows = book.get_sheet_by_name(_only_sheet(path, book)).to_python(skip_empty_area=False)
+        except calamine.PasswordError:
+            why = "the workbook has a password; save a copy without one"
+        except calamine.CalamineError:  # its message may quote a cell
+            kind = "an old .xls file" if content.startswith(OLE) else "no .xlsx file, or a damaged one"
+            why = f"this is {kind}; save it again as .xlsx"
+        else:
+            return
+        raise TableUnreadable(f"{path}: {why}")
+
+    def head(self, rows: int) -> list[list[str]]:
+        return [[_text(cell) for cell in row] for row in self.rows[:rows]]
+
+    def below(self, row: int, width: int) -> list[pa.ChunkedArray]:
+        import pyarrow as pa
+
+        body = self.rows[row:]
+        columns = (
+            [cell if type(cell) is str else _text(cell) for cell in each] for each in zip(*body, strict=True)
+        )
+        filled = [pa.chunked_array([pa.array(cells, pa.large_string())]) for cells in columns]
+        return filled or [pa.chunked_array([], pa.large_string()) for _ in range(width)]
+
+
+def _only_sheet(path: Path, book: Any) -> str:
+    """The name of the only visible sheet. Hidden ones are never read, because nobody checks them."""
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    visible = [
+        sheet.name
+        for sheet in book.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+    ]
+    if len(visible) == 1:
+        return str(visible[0])
+    if visible:
+        raise TableUnreadable(
+            f"{path}: there are {len(visible)} sheets ({', '.join(visible)}); keep the one with the table"
+        )
+    hidden = "only hidden sheets, which are not read" if book.sheet_names else "no sheet"
+    raise TableUnreadable(f"{path}: the workbook has {hidden}")
+
+
+def _text(cell: Any) -> str:
+    """A cell of a workbook as its reader would write it: 5, not 5.0; dates as ISO 8601."""
+    match cell:
+        case str():
+            return cell
+        case bool():
+            return "TRUE" if cell else "FALSE"
+        case float() if cell.is_integer() and abs(cell) < EXACT:
+            return str(int(cell))
+        case datetime():
+            return cell.isoformat(" ")
+        case date() | time():
+            return cell.isoformat()
+        case _:
+            return str(cell)

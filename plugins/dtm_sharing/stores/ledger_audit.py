@@ -1,0 +1,311 @@
+"""Proving a ledger unaltered: everything that can be recomputed from the entries' bytes is, and compared.
+
+Three passes over one snapshot, a page at a time: entries with their tree; checkpoints; rows drawn from the
+entries. An altered body is named before anything that follows from it. What no look at the file alone can
+show is a tree that was rebuilt as a whole: for that, a checkpoint or a receipt kept outside is compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, RowMapping
+
+from dtm_sharing import ledger
+from dtm_sharing.errors import LedgerAltered
+from dtm_sharing.model import DispatchState
+from dtm_sharing.stores import ledger_rows as rows
+from dtm_sharing.stores import ledger_tables as tables
+
+PAGE = 1000  # entries read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was proved: so many entries, the root over them, and how many checkpoints agree with it."""
+
+    size: int
+    root: bytes
+    checkpoints: int
+
+
+def audit(
+    connection: Connection, verifier_key: str | None, checkpoint: str | None, receipt: str | None
+) -> Verified:
+    """Verify the ledger behind a connection. Arguments and errors as in ``Ledger.verify``."""
+    meta = connection.execute(sa.select(tables.meta)).mappings().one()
+    held = [note for note in (checkpoint, receipt and ledger.read_proof(receipt).checkpoint) if note]
+    frontier = _check_entries(connection, meta["origin"])
+    if receipt:
+        _check_receipt(connection, receipt, frontier.size)
+    notes = _check_stored_checkpoints(connection, meta["origin"], verifier_key, frontier.size)
+    for note in held:
+        _check_checkpoint(connection, note, meta["origin"], verifier_key, frontier.size)
+    for projection in rows.PROJECTIONS:
+        _check_projection(connection, projection, meta["salt"])
+    return Verified(frontier.size, frontier.root, notes)
+
+
+# ----------------------------------------------------------------------------------- entries and tree
+
+
+@dataclass(slots=True)
+class _Tree:
+    """How far the recomputation has come."""
+
+    origin: str
+    frontier: ledger.Frontier = field(default_factory=ledger.Frontier)
+    organizations: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def _check_entries(connection: Connection, origin: str) -> ledger.Frontier:
+    size, peaks = connection.execute(sa.select(tables.head.c.size, tables.head.c.frontier)).one()
+    tree = _Tree(origin)
+    while page := _page(connection, tables.entry, tables.entry.c.seq, tree.frontier.size, PAGE):
+        first = ledger.stored_count(tree.frontier.size)
+        nodes = iter(_page(connection, tables.node, tables.node.c.id, first, 2 * len(page) + 64))
+        for row in page:
+            _check_entry(row, tree, nodes)
+    count = tree.frontier.size
+    if count != size:
+        raise LedgerAltered(
+            f"the ledger's head says {size} entries, but there are {count}: some were removed or put in",
+            min(count, size),
+        )
+    if b"".join(tree.frontier.peaks) != peaks:
+        raise LedgerAltered(f"the ledger's head is not that of its {size} entries")
+    _count(connection, tables.node, ledger.stored_count(size), "stored hashes")
+    return tree.frontier
+
+
+def _page(
+    connection: Connection, table: sa.Table, key: sa.Column[Any], start: int, length: int
+) -> list[RowMapping]:
+    query = sa.select(table).where(key >= start).order_by(key).limit(length)
+    return list(connection.execute(query).mappings())
+
+
+def _count(connection: Connection, table: sa.Table, expected: int, what: str) -> None:
+    found = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    if found != expected:
+        raise LedgerAltered(f"the ledger should have {expected} {what}, but has {found}")
+
+
+def _check_entry(row: RowMapping, tree: _Tree, nodes: Iterator[RowMapping]) -> None:
+    seq = tree.frontier.size
+    if row["seq"] != seq:
+        raise LedgerAltered(f"entry {seq} is missing from the ledger", seq)
+    leaf = ledger.leaf_hash(row["body"])
+    if leaf != row["leaf_hash"]:
+        raise LedgerAltered(f"entry {seq} was altered: its text does not have its hash", seq)
+    start = ledger.stored_count(seq)
+    tree.frontier, added = tree.frontier.append(leaf)
+    for level, expected in enumerate(added):
+        node = next(nodes, None)
+        if node is None or (node["id"], node["hash"]) != (start + level, expected):
+            below = seq + 1 - (1 << level)
+            where = f"entry {seq}" if level == 0 else f"one of the entries {below} to {seq}"
+            raise LedgerAltered(f"{where} was altered: the stored hash over it is another", below)
+    _check_envelope(row, seq, tree)
+
+
+def _check_envelope(row: RowMapping, seq: int, tree: _Tree) -> None:
+    try:
+        envelope, said = json.loads(row["body"]), rows.entry_columns(row["body"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerAltered(f"entry {seq} is not an entry of this format", seq) from error
+    schema = f"{ledger.SCHEMA}{ledger.FORMAT}"
+    if envelope.get("source") != tree.origin or envelope.get("dataschema") != schema:
+        raise LedgerAltered(f"entry {seq} is of another ledger or another format", seq)
+    for name, value in said.items():
+        if row[name] != value:
+            raise LedgerAltered(f"entry {seq} was altered: its column {name} is not what its text says", seq)
+    organization = said["organization"]
+    if organization is None:
+        return
+    expected = tree.organizations[organization]
+    if said["organization_seq"] != expected:
+        raise LedgerAltered(
+            f"entry {seq} is number {said['organization_seq']} of its organization, where number {expected} "
+            "comes next: an entry was taken out or put in",
+            seq,
+        )
+    tree.organizations[organization] = expected + 1
+
+
+# ---------------------------------------------------------------------------------------- checkpoints
+
+
+def _check_stored_checkpoints(
+    connection: Connection, origin: str, verifier_key: str | None, size: int
+) -> int:
+    start = count = 0
+    while page := _page(connection, tables.checkpoint, tables.checkpoint.c.size, start, PAGE):
+        for row in page:
+            made = _check_checkpoint(connection, row["note"], origin, verifier_key, size)
+            if (made.size, made.root) != (row["size"], row["root"]):
+                raise LedgerAltered(f"the stored checkpoint of size {row['size']} was altered")
+        count += len(page)
+        start = page[-1]["size"] + 1
+    return count
+
+
+def _check_checkpoint(
+    connection: Connection, note: str, origin: str, verifier_key: str | None, size: int
+) -> ledger.Checkpoint:
+    """Compare with the tree at that size; the stored hashes were verified before."""
+    made = ledger.read_checkpoint(note, verifier_key)
+    if made.origin != origin:
+        raise LedgerAltered(f"the checkpoint is of the ledger {made.origin}, but this is {origin}")
+    if made.size > size:
+        raise LedgerAltered(
+            f"a checkpoint was signed over {made.size} entries, but the ledger has {size}: some were removed",
+            size,
+        )
+    ids = ledger.kept_in((0, made.size))
+    query = sa.select(tables.node.c.id, tables.node.c.hash).where(tables.node.c.id.in_(ids))
+    kept = {each.id: each.hash for each in connection.execute(query)}
+    if ledger.range_root((0, made.size), kept) != made.root:
+        raise LedgerAltered(
+            f"the ledger is not the one whose checkpoint was signed over {made.size} entries: "
+            "some of them were rewritten"
+        )
+    return made
+
+
+def _check_receipt(connection: Connection, receipt: str, size: int) -> None:
+    """A receipt leads from its entry to a signed root: the ledger's own entry must lead there as well."""
+    proof = ledger.read_proof(receipt)
+    made = ledger.read_checkpoint(proof.checkpoint)
+    if proof.index >= size:
+        raise LedgerAltered(f"entry {proof.index}, for which a receipt was given, is gone", proof.index)
+    query = sa.select(tables.entry.c.leaf_hash).where(tables.entry.c.seq == proof.index)
+    leaf = connection.execute(query).scalar_one()
+    if ledger.root_from_inclusion(leaf, proof.index, made.size, proof.hashes) != made.root:
+        raise LedgerAltered(
+            f"entry {proof.index} was altered: it is not the one for which the receipt was given", proof.index
+        )
+
+
+# ----------------------------------------------------------------------------------- rows drawn from it
+
+
+def _check_projection(connection: Connection, projection: rows.Projection, salt: bytes) -> None:
+    """Every entry that made a row still has it, as it was; and no row stands without its entry."""
+    start = made = 0
+    while page := _first_entries(connection, projection, start):
+        for entry in page:
+            body = json.loads(entry["body"])
+            row = _check_row(connection, projection, entry, body, salt)
+            if projection is not rows.TABLE:
+                _check_state(connection, row, entry["seq"])
+        made += len(page)
+        start = page[-1]["seq"] + 1
+    table = projection.table
+    if projection is rows.PUBLICATION:
+        made += _held_dispatches(connection)
+    _count(connection, table, made, f"rows in the table {table.name}")
+
+
+def _first_entries(connection: Connection, projection: rows.Projection, start: int) -> list[RowMapping]:
+    entry = tables.entry.c
+    query = sa.select(tables.entry).where(entry.event_type == projection.event_type, entry.seq >= start)
+    return list(connection.execute(query.order_by(entry.seq).limit(PAGE)).mappings())
+
+
+def _held_dispatches(connection: Connection) -> int:
+    states = [each.value for each in rows.HELD]
+    query = sa.select(sa.func.count()).where(tables.dispatch.c.state.in_(states))
+    return int(connection.execute(query).scalar_one())
+
+
+def _check_row(
+    connection: Connection,
+    projection: rows.Projection,
+    entry: RowMapping,
+    body: Mapping[str, Any],
+    salt: bytes,
+) -> RowMapping:
+    """The row that an entry made, once everything in it is what the entry says or commits to."""
+    seq, key, name = entry["seq"], body["subject"], projection.table.name
+    row = _row(connection, projection.table, key)
+    if row is None:
+        raise LedgerAltered(f"the row of entry {seq} in the table {name} was removed", seq)
+    said = body["data"]
+    data = projection.data(dict(row), _salts(connection, key, projection, seq), salt, _pid(connection, row))
+    wrong = [each for each in projection.sealed if data["sealed"][each] != said["sealed"].get(each)]
+    wrong += [each for each in data if each != "sealed" and data[each] != said.get(each)]
+    if row.get("organization") != body.get("organization"):
+        wrong.append("organization")
+    if wrong:
+        raise LedgerAltered(
+            f"the row of entry {seq} in the table {name} was altered: {wrong[0]} is not what was recorded",
+            seq,
+        )
+    return row
+
+
+def _row(connection: Connection, table: sa.Table, key: str) -> RowMapping | None:
+    return connection.execute(sa.select(table).where(table.c.key == key)).mappings().first()
+
+
+def _salts(connection: Connection, key: str, projection: rows.Projection, seq: int) -> dict[str, bytes]:
+    refs = {f"{key}/{each}": each for each in projection.sealed}
+    query = sa.select(tables.sealed_field).where(tables.sealed_field.c.ref.in_(refs))
+    salts = {refs[each["ref"]]: each["salt"] for each in connection.execute(query).mappings()}
+    broken = [each for each in projection.sealed if len(salts.get(each, b"")) != ledger.SALT_BYTES]
+    if broken:
+        raise LedgerAltered(f"the seal on {broken[0]} of entry {seq} was removed", seq)
+    return salts
+
+
+def _pid(connection: Connection, row: RowMapping) -> str | None:
+    if row.get("focal_point") is None:
+        return None
+    query = sa.select(tables.person.c.pid).where(
+        tables.person.c.organization == row["organization"], tables.person.c.focal_point == row["focal_point"]
+    )
+    return connection.execute(query).scalar()
+
+
+def _check_state(connection: Connection, row: RowMapping, seq: int) -> None:
+    """State, fence, lease and disclosure follow from the entries about this key: the last one decides."""
+    entry = tables.entry.c
+    query = sa.select(tables.entry).where(entry.row_key == row["key"]).order_by(entry.seq)
+    moves = [each for each in connection.execute(query).mappings() if each["event_type"] in rows.STATE_AFTER]
+    last = moves[-1]
+    state, data = rows.STATE_AFTER[last["event_type"]], json.loads(last["body"])["data"]
+    expected: dict[str, Any] = {"state": state.value}
+    if "fence" in row:
+        expected |= {"fence": data.get("fence", 0), "lease_until": data.get("lease_until")}
+    for name, value in expected.items():
+        if row[name] != value:
+            raise LedgerAltered(
+                f"the row of entry {seq} was altered: its {name} is not what entry {last['seq']} says",
+                last["seq"],
+            )
+    _check_disclosure(connection, row, state, last)
+
+
+def _check_disclosure(
+    connection: Connection, row: RowMapping, state: DispatchState, last: RowMapping
+) -> None:
+    disclosure = _row(connection, tables.disclosure, row["key"])
+    if (disclosure is not None) != (state in rows.HELD):
+        verb = "removed" if disclosure is None else "put in"
+        raise LedgerAltered(f"the disclosure of entry {last['seq']} was {verb}", last["seq"])
+    if disclosure is None:
+        return
+    expected = {name: row[name] for name in rows.EXTRACT}
+    expected |= {"state": state.value, "entry": last["seq"], "sent_at": last["occurred_at"]}
+    for name, value in expected.items():
+        if disclosure[name] != value:
+            raise LedgerAltered(
+                f"the disclosure of entry {last['seq']} was altered: {name} is not what was recorded",
+                last["seq"],
+            )
