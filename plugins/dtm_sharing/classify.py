@@ -233,7 +233,7 @@ def _relation_reasons(
             continue
         for header, indicator in indicators.items():
             if indicator and any(indicator.id in group for group in relation.groups):
-                why = f"{relation.why} (beside {_others(relation, indicator.id, indicators)})"
+                why = f"{relation.why.rstrip('. ')} (beside {_others(relation, indicator.id, indicators)})"
                 reasons[header].append(Reason(relation.rule, relation.source, why, relation.level))
     return reasons
 

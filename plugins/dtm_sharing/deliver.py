@@ -48,7 +48,7 @@ _ATTACHED: Mapping[Method, str] = {
     Method.EXCEL_EMAIL: "The attachment is an Excel workbook protected with a password.",
     Method.DOCUMENT_EMAIL: (
         "The attachment is a zip file protected with a password (AES). Open it with\n"
-        "7-Zip or a similar program: the zip tools of Windows and macOS may not open it."
+        "7-Zip or a similar program: what comes with Windows or macOS may not do."
     ),
 }
 

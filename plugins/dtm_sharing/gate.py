@@ -109,7 +109,12 @@ def clearance(approved: Approved, path: str, artefact_sha256: str) -> str:
     """The text of the clearance that the publisher asks for: these bytes, at this path, for this audience.
 
     It is worth something once it is signed. Lines of ``<name> <value>`` after the first.
+
+    Raises:
+        UsageProblem: the path has a character, e.g. a line feed, that could pass for another line.
     """
+    if not path.isprintable():
+        raise UsageProblem("A public path has an unprintable character: name the round differently.")
     decision = approved.decision
     lapses = decision.expires or decision.classification.as_of
     return "".join(
@@ -132,8 +137,8 @@ def _way_out(form: ReleasableForm | None) -> str:
     if form.drop_at_collection:
         named = ", ".join(map(repr, form.drop_at_collection[:_NAMED]))
         more = _more(form.drop_at_collection, " and {} more")
-        return f"It goes nowhere in any form until {named}{more} are dropped at collection."
-    return f"The releasable form leaves out {len(form.leave_out)} and keeps {len(form.keeps)} columns."
+        return f"It goes nowhere in any form until collection drops {named}{more}."
+    return f"The releasable form leaves out {len(form.leave_out)} columns and keeps {len(form.keeps)}."
 
 
 def _more(items: Sequence[object], text: str) -> str:
@@ -291,14 +296,16 @@ def _refusals(classification: Classification, terms: _Terms | None) -> Iterator[
 
 def _why_not_public(column: ColumnLevel) -> str | None:
     """Undecided columns are gaps, not refusals."""
-    return None if column.level in {None, Level.PUBLIC} else _because(column)
+    if column.level is None or column.level is Level.PUBLIC:
+        return None
+    return _because(column, column.level)
 
 
 def _why_not_sent(column: ColumnLevel, classification: Classification, terms: _Terms) -> str | None:
     """Exactly what Table B lists and the request covers leaves, and nothing Secret (DESIGN 3.9, 3.10)."""
     path, asked = terms.pathway, terms.request
     if column.level is Level.SECRET:
-        return f"{_because(column)} Secret enters no pathway."
+        return f"{_because(column, column.level)} Secret enters no pathway."
     if asked.state in _REFUSED_FOR_GOOD:
         return f"Data access request {asked.id} is {asked.state} ({asked.source})."
     if column.indicator not in terms.listed:
@@ -312,11 +319,14 @@ def _why_not_sent(column: ColumnLevel, classification: Classification, terms: _T
     return None
 
 
-def _because(column: ColumnLevel) -> str:
+def _because(column: ColumnLevel, level: Level) -> str:
     """The level and every reason that is as strict as it."""
-    level = Level.SECRET if column.level is None else column.level
-    reasons = [f"{each.why} ({each.source})" for each in column.reasons if each.level is level]
+    reasons = [_cited(each.why, each.source) for each in column.reasons if each.level is level]
     return f"{level.label}: {'; '.join(reasons)}."
+
+
+def _cited(sentence: str, source: Source) -> str:
+    return f"{sentence.rstrip('. ')} ({source})"
 
 
 # -------------------------------------------------------------------------------- the nearest releasable form
@@ -421,7 +431,7 @@ def _obligations(
     yield Obligation("method", f"Send it by {terms.pathway.method} ({terms.pathway.source}).")
     for person in recipients(policy, terms.pathway, classification.as_of):
         yield Obligation("recipient", f"One message to {person.id}, {person.title} ({person.source}).")
-    yield Obligation("purpose", f"Only for: {terms.request.purpose} ({terms.request.source}).")
+    yield Obligation("purpose", f"Only for: {_cited(terms.request.purpose, terms.request.source)}.")
 
 
 def _expires(policy: Policy, classification: Classification, terms: _Terms | None) -> date | None:

@@ -322,6 +322,8 @@ def signing_key(name: str, seed: bytes) -> str:
     """
     if not name or "+" in name or any(char.isspace() for char in name):
         raise UsageProblem("the name of a ledger key is not empty and has no space and no plus sign")
+    if len(seed) != 32:
+        raise UsageProblem(f"the seed of a ledger key has 32 bytes, not {len(seed)}")
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
     return f"{_PRIVATE}{name}+{_key_id(name, public).hex()}+{_base64(_ED25519 + seed)}"
 
@@ -362,10 +364,7 @@ def _read_key(text: str, right_half: bool) -> tuple[str, bytes, bytes]:  # noqa:
     parts = text.strip().split("+", 2)
     if not right_half or len(parts) != 3 or not re.fullmatch("[0-9a-f]{8}", parts[1]):
         raise _bad_key()
-    try:
-        material = base64.b64decode(parts[2], validate=True)
-    except binascii.Error as error:
-        raise _bad_key() from error
+    material = _unbase64(parts[2])
     if len(material) != 33 or material[:1] != _ED25519:
         raise _bad_key()
     return parts[0], bytes.fromhex(parts[1]), material[1:]
@@ -379,6 +378,15 @@ def _bad_key() -> UsageProblem:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def _unbase64(text: str) -> bytes:
+    """The bytes, or none at all where the text is not the one way to write them."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
+        return b""
+    return data if _base64(data) == text else b""
 
 
 def sign_note(text: str, key: str) -> str:
@@ -404,9 +412,9 @@ def open_note(note: str, key: str) -> str:
         try:
             public.verify(signature, text.encode())
         except InvalidSignature as error:
-            raise LedgerAltered(f"a checkpoint's signature by {name} is false") from error
+            raise LedgerAltered(f"a signature by {name} is false: the signed text was altered") from error
         return text
-    raise LedgerAltered(f"a checkpoint is not signed by the key {name}+{key_id.hex()}")
+    raise LedgerAltered(f"a signed note carries no signature by the key {name}+{key_id.hex()}")
 
 
 def signed_by(note: str, key: str) -> bool:
@@ -417,9 +425,9 @@ def signed_by(note: str, key: str) -> bool:
 
 def _split_note(note: str) -> tuple[str, tuple[str, ...]]:
     text, separator, signatures = note.rpartition("\n\n")
-    if not separator or not signatures.endswith("\n") or re.search("[\x00-\x09\x0b-\x1f]", note):
-        raise LedgerAltered("a checkpoint is not a signed note: text, an empty line, signatures")
-    return text + "\n", tuple(signatures.splitlines())
+    if not separator or not signatures.endswith("\n") or re.search("[\x00-\x09\x0b-\x1f\ud800-\udfff]", note):
+        raise LedgerAltered("this is not a signed note: text, an empty line, signatures")
+    return text + "\n", tuple(signatures.split("\n"))
 
 
 def _signature(line: str, name: str, key_id: bytes) -> bytes | None:
@@ -427,10 +435,7 @@ def _signature(line: str, name: str, key_id: bytes) -> bytes | None:
     parts = line.split(" ")
     if len(parts) != 3 or parts[:2] != ["\u2014", name]:
         return None
-    try:
-        blob = base64.b64decode(parts[2], validate=True)
-    except binascii.Error:
-        return None
+    blob = _unbase64(parts[2])
     return blob[4:] if blob[:4] == key_id else None
 
 
@@ -462,9 +467,10 @@ def read_checkpoint(note: str, key: str | None = None) -> Checkpoint:
     """
     text = open_note(note, key) if key else _split_note(note)[0]
     match = re.fullmatch("([^\n]+)\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n", text)
-    if not match:
+    root = _unbase64(match[3]) if match else b""
+    if not match or not root:
         raise LedgerAltered("a checkpoint has three lines: origin, number of entries, root")
-    return Checkpoint(match[1], int(match[2]), base64.b64decode(match[3]))
+    return Checkpoint(match[1], int(match[2]), root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +488,7 @@ class Proof:
 
 
 _PROOF = re.compile(
-    f"{PROOF_HEADER}\n(?:extra [A-Za-z0-9+/]*=*\n)?"
+    re.escape(PROOF_HEADER) + "\n(?:extra [A-Za-z0-9+/]*=*\n)?"
     "index (0|[1-9][0-9]{0,18})\n((?:[A-Za-z0-9+/]{43}=\n){0,63})\n(.+)",
     re.DOTALL,
 )
@@ -495,9 +501,9 @@ def read_proof(text: str) -> Proof:
         LedgerAltered: it is no ``tlog-proof@v1``.
     """
     match = _PROOF.fullmatch(text)
-    if not match:
+    hashes = tuple(map(_unbase64, match[2].split())) if match else ()
+    if not match or not all(hashes):
         raise LedgerAltered(f"a receipt is not a {PROOF_HEADER}: it may have been cut or rewritten")
-    hashes = tuple(base64.b64decode(line) for line in match[2].split())
     return Proof(int(match[1]), hashes, match[3])
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dtm_sharing.deliver import Channel
-    from dtm_sharing.stores.credentials import Credentials
+    from dtm_sharing.stores.credentials import Credential, Credentials
     from dtm_sharing.stores.database import Ledger
     from dtm_sharing.stores.objects import ObjectStore
     from dtm_sharing.stores.publisher import Publisher
@@ -116,11 +116,12 @@ def publish(ref: TableRef, stores: Stores, *, releasable: bool = False) -> Publi
         table, decision = _released(decision, table, ref, stores)
     approved = _approve(decision, ref, stores)
     artefact, reopened = package.build_and_reopen(approved, table, None, None)
-    expectations.check(approved, reopened, _key(ref, table, stores))
+    expectations.check(approved, reopened, stores.policy.datasets[ref.dataset].key)
     publication = _publication(approved, artefact, ref, stores.now())
-    cleared = ledger.sign_note(gate.clearance(approved, publication.path, artefact.sha256), stores.clearance_key)
+    clearance = gate.clearance(approved, publication.path, artefact.sha256)
+    signed = ledger.sign_note(clearance, stores.clearance_key)
     stores.ledger.announce(publication)
-    stores.publisher.put(publication.path, artefact.content, cleared, stores.now().date())
+    stores.publisher.put(publication.path, artefact.content, signed, stores.now().date())
     stores.ledger.publish(publication)
     return publication
 
@@ -172,9 +173,11 @@ def _prepare(
     )
     if (found := stores.ledger.find(key)) is not None:
         return found[0]
-    credential = stores.credentials.password_for(person.id, method, stores.now())
-    artefact, reopened = package.build_and_reopen(approved, extract, method, credential.password)
-    expectations.check(approved, reopened, _key(ref, extract, stores))
+    held = stores.credentials.password_for(person.id, method, stores.now())
+    if held.created:
+        stores.ledger.record(_issued(held.credential, person, stores.now()))
+    artefact, reopened = package.build_and_reopen(approved, extract, method, held.password)
+    expectations.check(approved, reopened, stores.policy.datasets[ref.dataset].key)
     path = f"outbox/{key}/{artefact.filename}"
     stores.restricted.put(path, artefact.content)
     audience_request = gate.request(stores.policy, audience)
@@ -372,7 +375,12 @@ def _classified(labelled: Classification, dropped: int, now: datetime) -> Event:
     )
 
 
-def _key(ref: TableRef, table: pd.DataFrame, stores: Stores) -> tuple[str, ...]:
-    """The columns that tell a round's rows apart, where this table has them all."""
-    key = classify.dataset(stores.policy, ref.dataset).key
-    return key if set(key) <= set(table.columns) else ()
+def _issued(credential: Credential, person: FocalPoint, now: datetime) -> Event:
+    """What the ledger keeps of a password: that there is one, which version, for which channel."""
+    return Event(
+        type="credential.issued",
+        subject=credential.credential_id,
+        occurred_at=now,
+        organization=person.organization,
+        data={"version": credential.version, "channel": credential.channel},
+    )

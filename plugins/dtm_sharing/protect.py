@@ -46,10 +46,12 @@ def releasable(decision: Decision, frame: Any) -> Any:
         raise Undecided(f"Undecided: {table} has no releasable form before its gaps are closed.")
     columns = decision.classification.columns
     secret = [each.header.key for each in columns if each.level is Level.SECRET]
+    form = decision.releasable_form
     if secret:
+        doomed = ", ".join(map(repr, form.drop_at_collection if form else secret))
         raise GateDenied(
-            f"Denied: {table} goes nowhere in any form until {', '.join(map(repr, secret))} are dropped at "
-            "collection, because Secret enters no pathway."
+            f"Denied: {table} goes nowhere in any form until collection drops {doomed}, because Secret "
+            "enters no pathway."
         )
     if set(_keys(_table(frame))) != {each.header.key for each in columns}:
         raise UsageProblem(
@@ -57,9 +59,9 @@ def releasable(decision: Decision, frame: Any) -> Any:
         )
     if decision.outcome is Outcome.ALLOW:
         return frame
-    if decision.releasable_form is None:
+    if form is None:
         raise GateDenied(f"Denied: {table} has no releasable form.")
-    return keep(frame, decision.releasable_form.keeps)
+    return keep(frame, form.keeps)
 
 
 def keep(frame: Any, keys: Collection[str]) -> Any:

@@ -21,8 +21,9 @@ import msoffcrypto
 import pyzipper
 import xlsxwriter
 from aiosmtpd.smtp import SMTP
-from dtm_sharing.demo.catcher import HOST, Catcher
+
 from dtm_sharing.deliver import compose
+from dtm_sharing.demo.catcher import HOST, Catcher
 from dtm_sharing.model import (
     Dispatch,
     FocalPoint,
@@ -88,9 +89,9 @@ class Scripted(Catcher):
 
     async def _listen(self) -> asyncio.Server:
         tls = self._tls if self.implicit_tls else None
-        return await self._loop.create_server(self.session, host=HOST, port=0, ssl=tls)
+        return await self._loop.create_server(self._connected, host=HOST, port=0, ssl=tls)
 
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
         self.authenticated.append(bool(session.authenticated))
         self._keep(envelope)
         return await server.play("content") or "250 2.0.0 kept"
@@ -232,9 +233,7 @@ def message(**changes: Any) -> Any:
     """The message of the dispatch above; ``changes`` are arguments of ``compose``."""
     sent = changes.pop("package", package())
     rest = {"sender": SENDER, "message_domain": DOMAIN, "date": WHEN, **changes}
-    return compose(
-        rest.pop("dispatch", dispatch(sent)), sent, rest.pop("focal_point", focal_point()), **rest
-    )
+    return compose(rest.pop("dispatch", dispatch(sent)), sent, rest.pop("focal_point", focal_point()), **rest)
 
 
 def foreign_authority(folder: Path) -> Path:

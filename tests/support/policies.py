@@ -214,7 +214,7 @@ people:
      mobile: '+000 1000001', in_office_from: 2026-01-01, in_office_until: 2027-12-31}
   - {id: xyz/iom-secondary, role: secondary, title: DTM Officer, email: officer@example.org,
      mobile: '+000 1000002', in_office_from: 2026-01-01}
-  - {id: xyz/iom-protection-expert, role: sectoral-expert, title: Protection Officer, email: protection@example.org,
+  - {id: xyz/iom-protection-expert, role: sectoral-expert, title: Protection Lead, email: expert@example.org,
      mobile: '+000 1000003', in_office_from: 2026-01-01}
 """,
     SCPA: """\

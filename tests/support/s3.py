@@ -37,7 +37,7 @@ ISOLATED = {  # no credentials but ours, and no question to a cloud's metadata s
 
 @dataclass(frozen=True)
 class Server:
-    endpoint: str  # http://127.0.0.1:PORT
+    endpoint: str  # http://127.0.0.1:PORT, or https
 
     def url(self, bucket: str, prefix: str = "") -> str:
         return f"s3://{bucket}/{prefix}?endpoint={self.endpoint}"
@@ -58,9 +58,14 @@ def logout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def serve_rclone(folder: Path) -> Iterator[Server]:
-    """Serve the folders in ``folder`` as buckets, to the access key and secret key above."""
+def serve_rclone(folder: Path, certificate: Path | None = None) -> Iterator[Server]:
+    """Serve the folders in ``folder`` as buckets, to the access key and secret key above.
+
+    ``certificate`` is a file with a private key and its certificate; with it, the endpoint is https.
+    """
     options = ["--addr", "127.0.0.1:0", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--config", os.devnull]
+    if certificate:
+        options += ["--cert", str(certificate), "--key", str(certificate)]
     with _serve([_program("rclone"), "serve", "s3", *options, str(folder)]) as endpoint:
         yield Server(endpoint)
 
@@ -116,7 +121,7 @@ def _listening(process: subprocess.Popen[str], stderr: IO[str]) -> str:
     said = ""
     for line in stderr:
         said += line
-        if address := re.search(r"http://127\.0\.0\.1:\d+", line):
+        if address := re.search(r"https?://127\.0\.0\.1:\d+", line):
             limit.cancel()
             return address[0]
     limit.cancel()

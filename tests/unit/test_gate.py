@@ -188,6 +188,15 @@ def test_of_equally_small_groups_the_stricter_one_is_left_out() -> None:
     assert everyone.releasable_form == ReleasableForm(("children",), ("children",), ("village", "site"))
 
 
+def test_what_is_confidential_together_goes_together_where_both_are_agreed() -> None:
+    rules = policy(
+        {"safety": PUBLIC, "actor": PUBLIC, "site": PUBLIC},
+        relations=[relation("pair", ["safety"], ["actor"])],
+        shared=("safety", "actor"),
+    )
+    assert left_out(decided(rules, "safety", "actor", "site", audience=LOW)) == ("site",)
+
+
 def test_what_is_refused_for_itself_may_already_break_a_relation() -> None:
     rules = policy(
         {"safety": PUBLIC, "actor": CONFIDENTIAL}, relations=[relation("pair", ["safety"], ["actor"])]
@@ -430,14 +439,12 @@ def test_a_denial_counts_and_names_columns_and_says_what_would_go() -> None:
         gate.approve(decided(policy(levels, shared=["site"]), *levels))
     assert str(error.value) == (
         "Denied: tst/sites for public, 4 of 5 columns are refused: 'a', 'b', 'c' and 1 more. "
-        "The releasable form leaves out 4 and keeps 1 columns."
+        "The releasable form leaves out 4 columns and keeps 1."
     )
 
 
 def test_a_denial_says_what_has_to_be_dropped_at_collection_first() -> None:
-    with pytest.raises(
-        GateDenied, match=r"goes nowhere in any form until 'phone' are dropped at collection\.$"
-    ):
+    with pytest.raises(GateDenied, match=r"nowhere in any form until collection drops 'phone'\.$"):
         gate.approve(decided(policy(), "site", "phone"))
 
 
@@ -455,6 +462,55 @@ def test_an_undecided_table_is_not_approved_and_three_gaps_are_said() -> None:
     assert "'s'" not in str(error.value)
 
 
+def test_three_columns_and_three_gaps_are_named_and_none_is_counted() -> None:
+    levels = {"site": PUBLIC, **dict.fromkeys("abc", CONFIDENTIAL)}
+    with pytest.raises(GateDenied, match=r"are refused: 'a', 'b', 'c'\. The"):
+        gate.approve(decided(policy(levels, shared=["site"]), *levels))
+    with pytest.raises(Undecided, match=r"leave it out of the table\.$"):
+        gate.approve(decided(policy(), "site", "p", "q", "r"))
+
+
 def test_one_gap_is_said_alone() -> None:
     with pytest.raises(Undecided, match=r"leave it out of the table\.$"):
         gate.approve(decided(policy(), "site", "p", audience=EVERYONE))
+
+
+def test_a_denial_counts_the_columns_that_have_to_be_dropped_beyond_three() -> None:
+    levels = {"site": PUBLIC, **dict.fromkeys("abcde", SECRET)}
+    with pytest.raises(GateDenied, match=r"until collection drops 'a', 'b', 'c' and 2 more\.$"):
+        gate.approve(decided(policy(levels, shared=["site"]), *levels))
+
+
+def test_reasons_that_are_sentences_are_cited_without_a_second_full_stop() -> None:
+    rules = policy()
+    judged = replace(rules.indicators["children"], basis="Judgement.")
+    rules = replace(rules, indicators={**rules.indicators, "children": judged})
+    [refusal] = decided(rules, "site", "children").refused
+    assert refusal.why == "Confidential: children, by site: Judgement (children.yaml:7)."
+
+
+# ------------------------------------------------------------------------------------------- clearance
+
+
+def test_a_clearance_is_for_these_bytes_at_this_path_until_this_day() -> None:
+    approved = gate.approve(decided(policy(), "site"))
+    assert gate.clearance(approved, "tst/sites/R 2/table.csv", "ab12") == (
+        "dtm-sharing clearance v1\n"
+        "audience public\n"
+        "path tst/sites/R 2/table.csv\n"
+        "artefact sha256:ab12\n"
+        "policy sha256:00\n"
+        "as-of 2026-06-15\n"
+        "expires 2026-12-31\n"
+    )
+
+
+def test_a_clearance_of_a_decision_without_an_end_holds_for_its_day_only() -> None:
+    decision = replace(decided(policy(), "site"), expires=None)
+    assert gate.clearance(Approved(decision), "x", "ab").endswith("expires 2026-06-15\n")
+
+
+def test_a_path_cannot_add_a_line_to_a_clearance() -> None:
+    approved = gate.approve(decided(policy(), "site"))
+    with pytest.raises(UsageProblem, match="unprintable character"):
+        gate.clearance(approved, "x\nexpires 9999-12-31", "ab")

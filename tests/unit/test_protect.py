@@ -9,7 +9,7 @@ import pytest
 
 from dtm_sharing.errors import GateDenied, Undecided, UsageProblem
 from dtm_sharing.protect import drop_at_collection, keep, releasable
-from support.rules import CONFIDENTIAL, LOW, PUBLIC, SECRET, column, dataset, decided, policy
+from support.rules import CONFIDENTIAL, LOW, PUBLIC, SECRET, column, dataset, decided, policy, relation
 
 CELLS = {"site": ["S3", "S1", "S2"], "children": ["1", "", "2"], "phone": ["07", "08", "09"]}
 
@@ -77,8 +77,22 @@ def test_the_frame_that_was_given_is_not_changed() -> None:
 
 
 def test_a_table_that_holds_something_secret_goes_nowhere_in_any_form() -> None:
-    with pytest.raises(GateDenied, match=r"goes nowhere in any form until 'phone' are dropped at collection"):
+    with pytest.raises(GateDenied, match=r"nowhere in any form until collection drops 'phone',"):
         releasable(decided(policy(), "site", "phone"), frame("site", "phone"))
+
+
+def test_only_what_has_to_be_dropped_is_named_where_two_columns_are_secret_together() -> None:
+    rules = policy(
+        {"site": PUBLIC, "children": PUBLIC, "phone": PUBLIC},
+        relations=[relation("pair", ["children"], ["phone"], level=SECRET)],
+    )
+    with pytest.raises(GateDenied, match="until collection drops 'children', because"):
+        releasable(decided(rules, "site", "children", "phone"), frame("site", "children", "phone"))
+
+
+def test_all_secret_columns_are_named_where_there_is_no_form() -> None:
+    with pytest.raises(GateDenied, match="until collection drops 'phone', because"):
+        releasable(decided(policy(), "children", "phone"), frame("children", "phone"))
 
 
 def test_secret_holds_a_table_back_before_its_gaps_are_known() -> None:

@@ -6,7 +6,6 @@ does not verify, 3 invalid policy, 4 undecided, 130 interrupted.
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 import warnings
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import click
 
-from dtm_sharing.cli.options import plain
 from dtm_sharing.cli.program import program
+from dtm_sharing.cli.terminal import abandon_output, plain
 from dtm_sharing.errors import SharingError
 
 NAME = "dtm-sharing"
@@ -40,7 +39,6 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command. Whatever happens, the answer is an exit code, and stderr holds no cell value."""
     try:
         code = program.main(list(arguments), prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()  # here and not at exit: an answer that could not be written is not "allowed"
     except SharingError as problem:
         return _say(str(problem), problem.exit_code)
     except click.ClickException as problem:
@@ -64,7 +62,7 @@ def _say(message: str, code: int) -> int:
 
 def _leave_quietly() -> int:
     """The reader of our output went away (``| head``): a failure, since it did not get the answer."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    abandon_output()
     return FAILURE
 
 

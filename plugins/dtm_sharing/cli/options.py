@@ -1,10 +1,9 @@
-"""What the commands have in common: their options, and text that is safe to print."""
+"""What the commands have in common: options, settings, the policy and the day."""
 
 from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,20 +16,6 @@ if TYPE_CHECKING:
     from dtm_sharing.stores.settings import Settings
 
 type_path = click.Path(path_type=Path)
-
-# Signs that move or turn what follows on a terminal: a header row is somebody else's text.
-_TURNING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def plain(text: str) -> str:
-    """``text`` without anything that a terminal would obey: control signs become U+FFFD, tabs spaces."""
-    return "".join(map(_printable, text))
-
-
-def _printable(sign: str) -> str:
-    if sign in "\t\n":
-        return " "
-    return "\ufffd" if sign in _TURNING or unicodedata.category(sign) in {"Cc", "Cs"} else sign
 
 
 class Day(click.ParamType[date]):

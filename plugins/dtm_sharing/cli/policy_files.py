@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from dtm_sharing.cli.options import load_policy, plain, settings, type_path
+from dtm_sharing.cli.options import load_policy, settings, type_path
+from dtm_sharing.cli.terminal import emit, plain
 from dtm_sharing.errors import StoreFailed
 
 _COUNTED = ("operations", "datasets", "indicators", "relations", "assessments", "agreements", "organizations")
@@ -27,8 +28,8 @@ def validate(folder: Path | None) -> None:
     """
     policy = load_policy(folder)
     counts = ", ".join(f"{name} {len(getattr(policy, name))}" for name in _COUNTED)
-    click.echo(f"The policy is valid: {counts}.")
-    click.echo(f"digest {policy.digest}")
+    emit(f"The policy is valid: {counts}.")
+    emit(f"digest {policy.digest}")
 
 
 @click.command(
@@ -49,9 +50,9 @@ def schema(folder: Path | None, *, check: bool) -> int:
     for name, text in changed.items():
         if not check:
             _replace(folder / name, text)
-        click.echo(plain(f"{'would change' if check else 'changed'}  {folder / name}"))
+        emit(plain(f"{'would change' if check else 'changed'}  {folder / name}"))
     if not changed:
-        click.echo(plain(f"All schemas in {folder} are up to date."))
+        emit(plain(f"All schemas in {folder} are up to date."))
     return 1 if check and changed else 0
 
 

@@ -10,6 +10,7 @@ import click
 
 from dtm_sharing.cli import render, shapes
 from dtm_sharing.cli.options import load_policy, output_form, policies_folder, settings, type_path
+from dtm_sharing.cli.terminal import emit, emit_data
 from dtm_sharing.errors import UsageProblem
 from dtm_sharing.model import PUBLIC
 
@@ -59,9 +60,9 @@ def _check_known(organization: str, ledger: Ledger, policies: Path | None) -> No
 def _show(organization: str, year: int | None, received: Sequence[Disclosure], form: str) -> None:
     shown = [shapes.disclosure(each) for each in received]
     if form == "json":
-        click.echo(shapes.as_json(shown))
+        emit_data(shapes.as_json(shown))
     elif form == "csv":
-        click.echo(shapes.as_csv(shapes.DISCLOSURE, shown), nl=False)
+        emit_data(shapes.as_csv(shapes.DISCLOSURE, shown))
     else:
         when = "" if year is None else f" in {year}"
         count = f"{len(shown)} disclosure{'' if len(shown) == 1 else 's'}" if shown else "received nothing"
@@ -103,9 +104,14 @@ def verify(
         receipt=None if receipt is None else _read(receipt),
     )
     if form == "json":
-        click.echo(shapes.as_json({"size": proved.size, "root": proved.root.hex()}))
+        proof = {"size": proved.size, "root": proved.root.hex(), "checkpoints": proved.checkpoints}
+        emit_data(shapes.as_json(proof))
     else:
-        click.echo(f"The ledger is unaltered: {proved.size} entries, root {proved.root.hex()}.")
+        emit(f"The ledger is unaltered: {proved.size} entries, {proved.checkpoints} checkpoints.")
+        emit(f"root {proved.root.hex()}")
+        if checkpoint is None and receipt is None:
+            emit("Nothing kept elsewhere was compared: only --checkpoint or --receipt shows a ledger that")
+            emit("was written anew as a whole.")
 
 
 def _open(path: Path | None) -> Ledger:
@@ -122,8 +128,11 @@ def _key(text: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        text = path.read_text("utf-8")
     except OSError as error:
         raise UsageProblem(f"{path}: the file cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise UsageProblem(f"{path}: this is no text in UTF-8.") from error
+    if not text.strip():
+        raise UsageProblem(f"{path}: the file is empty, so it proves nothing.")
+    return text

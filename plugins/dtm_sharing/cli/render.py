@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +11,7 @@ from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import click
-
-from dtm_sharing.cli.options import plain
+from dtm_sharing.cli.terminal import emit, plain
 from dtm_sharing.model import Classification, ColumnLevel, Decision, Gap, Level, Outcome, Refusal
 
 if TYPE_CHECKING:
@@ -176,10 +176,16 @@ def _page() -> Iterator[Console]:
     """A page that is printed whole, or not at all, without the spaces that fill its lines."""
     from rich.console import Console
 
-    page = Console(highlight=False, markup=False, emoji=False)
-    with page.capture() as printed:
-        yield page
-    click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()), color=True)
+    terminal = True if sys.stdout.isatty() else None  # None: as FORCE_COLOR says
+    page = Console(file=_Paper(), force_terminal=terminal, highlight=False, markup=False, emoji=False)
+    yield page
+    emit("\n".join(line.rstrip() for line in page.file.getvalue().splitlines()))
+
+
+class _Paper(io.StringIO):
+    """What a page is written on. It has the terminal's encoding, so that no line is drawn that it lacks."""
+
+    encoding = property(lambda _: sys.stdout.encoding)
 
 
 def _line(page: Console, text: str, style: str = "") -> None:

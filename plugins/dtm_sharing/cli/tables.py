@@ -10,6 +10,7 @@ import click
 
 from dtm_sharing.cli import render, shapes
 from dtm_sharing.cli.options import judging, load_policy, today
+from dtm_sharing.cli.terminal import emit_data
 from dtm_sharing.errors import GateDenied, Undecided, UsageProblem
 from dtm_sharing.model import PUBLIC, Audience, ColumnLevel, Gap, Outcome, Stage, Urgency
 
@@ -29,7 +30,7 @@ def classify(file: Path, dataset_id: str, policies: Path | None, as_of: date | N
     """
     _, _, judged = _judge(file, dataset_id, policies, as_of)
     if form == "json":
-        click.echo(shapes.as_json(shapes.classification(judged)))
+        emit_data(shapes.as_json(shapes.classification(judged)))
     else:
         render.classification(judged)
     return UNDECIDED if judged.level is None else 0
@@ -77,7 +78,7 @@ def gate(  # noqa: PLR0913 - one parameter per option
     asked = PUBLIC if audience == str(PUBLIC) else Audience(audience, Urgency(urgency))
     decision = decide(policy, judged, asked)
     if form == "json":
-        click.echo(shapes.as_json(shapes.decision(decision)))
+        emit_data(shapes.as_json(shapes.decision(decision)))
     else:
         render.decision(decision)
     return _CODES[decision.outcome]
@@ -85,7 +86,7 @@ def gate(  # noqa: PLR0913 - one parameter per option
 
 @click.command(
     short_help="Say why a column of FILE has its level.",
-    epilog="\b\nExample:\n  dtm-sharing explain round.csv --dataset npl/site-assessment --column 'Site Type'",
+    epilog="\b\nExample:\n  dtm-sharing explain round.csv --dataset npl/site-assessment --column 13",
 )
 @click.option("--column", "name", required=True, metavar="NAME", help="Its header, or its position from 1.")
 @judging
@@ -101,7 +102,7 @@ def explain(  # noqa: PLR0913 - one parameter per option
     missing = [each for each in judged.gaps if each.column in {None, column.header.key}]
     sentence = explanation(column, missing)
     if form == "json":
-        click.echo(shapes.as_json(shapes.explanation(judged, column, sentence, missing)))
+        emit_data(shapes.as_json(shapes.explanation(judged, column, sentence, missing)))
     else:
         render.explanation(judged, column, sentence, missing)
     return UNDECIDED if column.level is None else 0

@@ -25,6 +25,7 @@ from email.parser import BytesParser
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from dtm_sharing.errors import SharingError, StoreFailed, UsageProblem
 
@@ -56,6 +57,7 @@ class Catcher:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
+        self._sessions: WeakSet[SMTP] = WeakSet()
 
     def __enter__(self) -> Self:
         # aiosmtpd logs addresses at INFO and every line of a message at DEBUG; asyncio logs a traceback for
@@ -143,12 +145,20 @@ class Catcher:
         _write(self.ca_file, authority.cert_pem.bytes())
         return context
 
+    def _connected(self) -> SMTP:
+        session = self.session()
+        self._sessions.add(session)
+        return session
+
     async def _listen(self) -> asyncio.Server:
-        return await self._loop.create_server(self.session, host=HOST, port=0)
+        return await self._loop.create_server(self._connected, host=HOST, port=0)
 
     async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
+        for session in self._sessions:
+            if isinstance(session.transport, asyncio.WriteTransport):
+                session.transport.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

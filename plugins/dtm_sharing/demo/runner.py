@@ -8,20 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from dtm_sharing.demo import catcher
 from dtm_sharing.demo.report import Report
+from dtm_sharing.demo.sample import DATASET
 from dtm_sharing.demo.server import Run, Server
-from dtm_sharing.demo.workspace import LOGIN, Workspace
+from dtm_sharing.demo.workspace import MAIL_LOGIN, Workspace
 from dtm_sharing.errors import StoreFailed, TableUnreadable
 from dtm_sharing.stores.pathways import index
 from dtm_sharing.stores.policies import read_policies
 
 ROUND, ROUND_DAG, BLOCKED_DAG = "2", "npl_site_assessment", "npl_blocked_export"
-DATASET = "npl/site-assessment"
 RUN_SECONDS = 900
 QUIET_SECONDS = 6  # no run in sight for so long: the scheduler has nothing left to start
 
@@ -54,9 +56,9 @@ def run(folder: Path, round_file: Path | None, *, stay: bool) -> int:
     tell(f"the round is {_shown(file)}")
     pathways = [line.dag_id for line in index(policy) if DATASET in line.datasets]
     with ExitStack() as running:
-        port, ca_file = running.enter_context(_catcher(space))
-        tell(f"a mail catcher with STARTTLS and a login listens on port {port}")
-        server = running.enter_context(_airflow(space, port, ca_file))
+        mail = running.enter_context(_catcher(space))
+        tell(f"a mail catcher with STARTTLS and a login listens on port {mail['port']}")
+        server = running.enter_context(_airflow(space, mail))
         server.wait_until_ready([ROUND_DAG, BLOCKED_DAG, *pathways], tell)
         tell(f"Airflow runs at {server.address}; starting {ROUND_DAG}")
         server.trigger(ROUND_DAG, {"round": ROUND, "file": str(file)})
@@ -88,13 +90,14 @@ def _shown(file: Path) -> str:
 
 
 @contextmanager
-def _catcher(space: Workspace) -> Iterator[tuple[int, str]]:
-    """The mail catcher as a process of its own: its port, and the authority that vouches for it."""
+def _catcher(space: Workspace) -> Iterator[dict[str, Any]]:
+    """The mail catcher as a process of its own: its host, its port, and the authority that vouches for it."""
     space.mail.mkdir(mode=0o700)
     ready = space.mail / "ready.json"
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "dtm_sharing.demo.catcher", "--folder", str(space.mail)],
-        env={**os.environ, "CATCHER_LOGIN": LOGIN, "CATCHER_PASSWORD": space.mail_password},
+        env={**os.environ, catcher.LOGIN: MAIL_LOGIN, catcher.PASSWORD: space.mail_password},
+        stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
@@ -104,15 +107,15 @@ def _catcher(space: Workspace) -> Iterator[tuple[int, str]]:
                 raise StoreFailed("the mail catcher of the demonstration did not start")
             time.sleep(0.1)
         found = json.loads(ready.read_bytes())
-        yield found["port"], found["ca_file"]
+        yield found
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
 @contextmanager
-def _airflow(space: Workspace, mail_port: int, ca_file: str) -> Iterator[Server]:
-    server = Server(space.folder / "airflow", space.environment(mail_port, ca_file))
+def _airflow(space: Workspace, mail: Mapping[str, Any]) -> Iterator[Server]:
+    server = Server(space.folder / "airflow", space.environment(mail))
     try:
         server.start()
         yield server

@@ -6,9 +6,11 @@ import base64
 import json
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from dtm_sharing.demo.sample import SAMPLE_DATE, shift_dates, write_sample
 from dtm_sharing.demo.server import ROOT
@@ -17,7 +19,7 @@ from dtm_sharing.stores import settings
 from dtm_sharing.stores.keys import MASTER_BYTES, Keys
 
 ORIGIN = "demo.example.org"
-LOGIN = "dtm-sharing"
+MAIL_LOGIN = "dtm-sharing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +94,15 @@ class Workspace:
         write_sample(path, sampled_on=date.today())  # noqa: DTZ011 - the day of whoever looks at it
         return path
 
-    def environment(self, mail_port: int, ca_file: str) -> dict[str, str]:
+    def environment(self, mail: Mapping[str, Any]) -> dict[str, str]:
         """What Airflow's processes are told: the places, and two connections."""
         smtp = {
             "conn_type": "smtp",
-            "host": "localhost",
-            "port": mail_port,
-            "login": LOGIN,
+            "host": mail["host"],
+            "port": mail["port"],
+            "login": MAIL_LOGIN,
             "password": self.mail_password,
-            "extra": {"from_email": "dtm@example.org", "disable_ssl": True, "ca_file": ca_file},
+            "extra": {"from_email": "dtm@example.org", "disable_ssl": True, "ca_file": mail["ca_file"]},
         }
         keys = {"conn_type": "generic", "host": ORIGIN, "password": self.master}
         return {

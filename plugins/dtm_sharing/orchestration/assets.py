@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from airflow.sdk import Asset
 
+from dtm_sharing.model import Stage
+
 STAGE_SCHEME = "dtm"
 PUBLIC_SCHEME = "dtm-public"
 
@@ -21,8 +23,8 @@ def public_asset(dataset: str) -> Asset:
     return Asset(name=f"{dataset} public", uri=f"{PUBLIC_SCHEME}://{dataset}")
 
 
-def dataset_of(asset: Asset) -> str:
-    """The dataset of one of our assets.
+def stage_of(asset: Asset) -> tuple[str, Stage]:
+    """The dataset and the stage of one of our assets.
 
     Raises:
         ValueError: it is not an asset of a cleaning stage.
@@ -30,4 +32,5 @@ def dataset_of(asset: Asset) -> str:
     scheme, _, rest = asset.uri.partition("://")
     if scheme != STAGE_SCHEME:
         raise ValueError(f"{asset.uri} is not the table of a cleaning stage")
-    return rest.rpartition("/")[0]
+    dataset, _, stage = rest.rpartition("/")
+    return dataset, Stage(stage)

@@ -61,13 +61,14 @@ class SharePathway(BaseOperator):
         from dtm_sharing import pipeline
         from dtm_sharing.orchestration.wiring import open_stores
 
-        audience = Audience(self.agreement, Urgency(self.urgency))
+        urgency = Urgency(self.urgency)
+        audience = Audience(self.agreement, urgency)
         with plainly():
             stores = open_stores()
             datasets = pipeline.datasets(audience, stores)
             sendings = [
                 sending
-                for ref in triggering_tables(context, datasets, audience.urgency.stage, stores.ledger)
+                for ref in triggering_tables(context, datasets, urgency.stage, stores.ledger)
                 for sending in pipeline.share_in_time(ref, audience, stores)
             ]
         return [_summary(sending) for sending in sendings]

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, XComArg
 
-from dtm_sharing.orchestration.assets import STAGE_SCHEME, dataset_of, public_asset
+from dtm_sharing.orchestration.assets import STAGE_SCHEME, public_asset, stage_of
 from dtm_sharing.orchestration.edge import plainly
 
 AS_IT_IS, RELEASABLE = "as-it-is", "releasable"
@@ -57,11 +57,16 @@ def publish(table: XComArg, *, form: str = AS_IT_IS, task_id: str | None = None,
     """
     if form not in (AS_IT_IS, RELEASABLE):
         raise ValueError(f"form is {AS_IT_IS!r} or {RELEASABLE!r}, not {form!r}")
-    operator = table.operator
-    stages = [a for a in (*operator.outlets, *operator.inlets) if a.uri.startswith(f"{STAGE_SCHEME}://")]
+    operators = [operator for operator, _ in table.iter_references()]
+    stages = [
+        a
+        for operator in operators
+        for a in (*operator.outlets, *operator.inlets)
+        if a.uri.startswith(f"{STAGE_SCHEME}://")
+    ]
     if not stages:
         raise ValueError("publish() takes the table of a @classified task or of arrived()")
     name = task_id or ("publish" if form == AS_IT_IS else "publish_releasable")
     return PublishTable(
-        task_id=name, table=table, dataset=dataset_of(stages[0]), form=form, **options
+        task_id=name, table=table, dataset=stage_of(stages[0])[0], form=form, **options
     ).output

@@ -11,7 +11,7 @@ from airflow.sdk import Asset, BaseOperator, PartitionedAssetTimetable, XComArg,
 
 from dtm_sharing.errors import UsageProblem
 from dtm_sharing.model import Stage
-from dtm_sharing.orchestration.assets import stage_asset
+from dtm_sharing.orchestration.assets import stage_asset, stage_of
 from dtm_sharing.orchestration.edge import plainly
 
 if TYPE_CHECKING:
@@ -30,22 +30,21 @@ def classified(dataset: str, *, stage: str, **task_options: Any) -> Callable[[Ca
     """Make a function that returns a table into the task of a cleaning stage.
 
     The function's arguments that are tables of earlier stages arrive as pandas frames, all cells text,
-    columns named as declared. What it returns is kept in the restricted store with the level of each column; only a
-    reference goes through XCom. The round is the run's partition key, or its parameter ``round``.
+    columns named as declared. What it returns is kept in the restricted store, tagged with levels; only
+    a reference goes through XCom. The round is the run's partition key, or its parameter ``round``.
 
     Args:
         dataset: id of the dataset in the policy files, e.g. ``npl/site-assessment``.
         stage: ``collected`` (Secret columns of the dataset's list are dropped) or ``cleaned``.
         task_options: options of Airflow's ``@task``, e.g. ``retries``.
     """
-    reached = Stage(stage)
-    asset = stage_asset(dataset, reached)
+    asset = stage_asset(dataset, Stage(stage))
 
     def decorate(function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> dict[str, Any]:
             with plainly():
-                return _run_stage(function, args, kwargs, dataset, reached, asset)
+                return _run_stage(function, args, kwargs, asset)
 
         return task(outlets=[asset], **task_options)(run)
 
@@ -53,12 +52,7 @@ def classified(dataset: str, *, stage: str, **task_options: Any) -> Callable[[Ca
 
 
 def _run_stage(
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    dataset: str,
-    stage: Stage,
-    asset: Asset,
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], asset: Asset
 ) -> dict[str, Any]:
     from dtm_sharing import pipeline
     from dtm_sharing.orchestration.wiring import open_stores
@@ -68,6 +62,7 @@ def _run_stage(
     round_ = round_of(context)
     stores = open_stores()
     tables = functools.partial(_as_table, stores=stores)
+    dataset, stage = stage_of(asset)
     frame = _call(function, [tables(each) for each in args], {k: tables(v) for k, v in kwargs.items()})
     ref, labelled = pipeline.admit(frame, dataset, stage, round_, stores)
     event = context["outlet_events"][asset]
@@ -115,7 +110,9 @@ def round_of(context: Mapping[str, Any]) -> str:
     """
     found = context["dag_run"].partition_key or context["params"].get("round")
     if not found:
-        raise UsageProblem("this run names no round; trigger it with a partition key or the parameter 'round'")
+        raise UsageProblem(
+            "this run names no round; trigger it with a partition key or the parameter 'round'"
+        )
     return str(found)
 
 
@@ -163,7 +160,9 @@ def triggering_tables(
     round_ = round_of(context)
     found = [ledger.registered(dataset, stage, round_) for dataset in sorted(set(wanted.values()))]
     if not any(found):
-        raise UsageProblem(f"no table of {', '.join(wanted.values())}, round {round_}, is at the stage {stage}")
+        raise UsageProblem(
+            f"no table of {', '.join(wanted.values())}, round {round_}, is at the stage {stage}"
+        )
     return tuple(ref for ref in found if ref)
 
 

@@ -13,14 +13,22 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from dtm_sharing.errors import PackageUnsafe
-from dtm_sharing.model import PUBLIC, Approved, Level, Method, Outcome, Package
+from dtm_sharing.model import PUBLIC, Approved, Dispatch, Level, Method, Outcome, Package
 from dtm_sharing.package.password import Password, generate_password
 from dtm_sharing.package.table import BLOCK, Row, Table, prepare, text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MINIMUM_WORDS", "Password", "build", "build_and_reopen", "generate_password", "reopen"]
+__all__ = [
+    "MINIMUM_WORDS",
+    "Password",
+    "build",
+    "build_and_reopen",
+    "generate_password",
+    "recorded",
+    "reopen",
+]
 
 # Seven words for a zip, whose key derivation makes a guess 64 to 280 times cheaper than a workbook's.
 MINIMUM_WORDS = {Method.EXCEL_EMAIL: 6, Method.DOCUMENT_EMAIL: 7}
@@ -76,6 +84,35 @@ def reopen(package: Package, password: Password | None) -> pd.DataFrame:
     rows = form.read(package.content, password)
     header = tuple(str(key) for key in next(rows, ()))
     return _frame(_blocks(rows), header)
+
+
+def recorded(dispatch: Dispatch, content: bytes) -> Package:
+    """The artefact that a dispatch recorded, from the bytes that were kept of it. It passed its check then.
+
+    Raises:
+        PackageUnsafe: these are other bytes, or the method has no artefact.
+    """
+    form = _forms().get(dispatch.method)
+    digest = hashlib.sha256(content).hexdigest()
+    if form is None or digest != dispatch.artefact_sha256:
+        raise PackageUnsafe(
+            f"{dispatch.key}: what was kept is not the artefact that was recorded (its SHA-256 differs): "
+            "withdraw the dispatch and package it again"
+        )
+    return Package(
+        filename=form.filename,
+        media_type=form.media_type,
+        content=content,
+        sha256=digest,
+        encrypted=form.opens_with is not None,
+        rows=dispatch.rows,
+        columns=dispatch.columns,
+    )
+
+
+def media_type(method: Method) -> str:
+    """The media type of what is built for this method."""
+    return _forms()[method].media_type
 
 
 def _build(

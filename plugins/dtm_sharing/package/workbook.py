@@ -72,6 +72,7 @@ def write(table: Table) -> bytes:
         for number, row in enumerate(table.rows(), start=1):
             sheet.put(number, row)
         book.close()
+        sheet.fh.close()  # XlsxWriter's objects hold each other, so that half a gigabyte would linger
     except UnicodeEncodeError:  # its text shows a part of the cell
         raise PackageUnsafe("A cell holds half a character, which no file can hold: clean the text") from None
     except XlsxWriterException as error:

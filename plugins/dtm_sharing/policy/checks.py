@@ -153,7 +153,7 @@ def _assessment(document: Document, part: AssessmentFile, index: Index) -> Itera
         yield document.problem(("review_by",), "'review_by' is not after 'assessed_on'")
     for item, name in enumerate(part.datasets or ()):
         dataset = index.datasets.get(name)
-        if dataset and _both(dataset.operation, part.operation) and dataset.operation != part.operation:
+        if dataset and len(index.operations.keys() & {part.operation, dataset.operation}) > 1:
             sentence = f"{quoted(name)} belongs to the operation {quoted(dataset.operation)}, not to this one"
             yield document.problem(("datasets", item), sentence)
     yield from _only_raise(document, part.levels, "levels", index)
@@ -210,11 +210,11 @@ def _request(document: Document, part: RequestFile, _index: Index) -> Iterator[P
     if part.state:
         for key in _NEEDS.get(part.state, ()):
             if key not in document.data:
-                sentence = f"a request that is {part.state} has {quoted(key)}; it is missing"
+                sentence = f"a request in state '{part.state}' needs {quoted(key)}; it is missing"
                 yield document.problem(("state",), sentence)
         for key in _EXCLUDES[part.state]:
             if key in document.data:
-                sentence = f"a request that is {part.state} has no {quoted(key)}; remove it"
+                sentence = f"a request in state '{part.state}' has no {quoted(key)}; remove it"
                 yield document.problem_at_key((key,), sentence)
     yield from _in_order(document, part, (), "requested_on", "decided_on")
     yield from _in_order(document, part, (), "valid_from", "valid_until")
@@ -224,11 +224,7 @@ def _agreement(document: Document, part: AgreementFile, index: Index) -> Iterato
     yield from _in_order(document, part, (), "valid_from", "valid_until")
     yield from _signatures(document, part, index)
     request = index.requests.get(part.request)
-    if (
-        request
-        and _both(request.organization, part.organization)
-        and request.organization != part.organization
-    ):
+    if request and len(index.organizations & {request.organization, part.organization}) > 1:
         sentence = (
             f"{quoted(part.request)} is a request of {quoted(request.organization)}, not of this organization"
         )
@@ -251,7 +247,7 @@ def _agreement(document: Document, part: AgreementFile, index: Index) -> Iterato
 def _signatures(document: Document, part: AgreementFile, index: Index) -> Iterator[Problem]:
     if part.organization == IOM:
         yield document.problem(("organization",), "an agreement is with another organization than IOM")
-    if part.signed is None:
+    if part.signed is None or part.organization == IOM:
         return
     sides = {IOM, part.organization} - {None}
     for side in sorted(sides - set(part.signed)):
@@ -263,7 +259,7 @@ def _signatures(document: Document, part: AgreementFile, index: Index) -> Iterat
                 f"{quoted(side)} is no side of this agreement; both sides are iom and {part.organization}"
             )
             yield document.problem_at_key(("signed", side), sentence)
-        elif person in index.people and index.people[person][0] != side:
+        elif index.is_stranger(person, side):
             sentence = f"{quoted(person)} is no focal point of {quoted(side)}"
             yield document.problem(("signed", side), sentence)
 
@@ -291,7 +287,7 @@ def _pathway(
             )
             yield document.problem((*path, "timeline"), sentence)
     for item, person in enumerate(pathway.destination or ()):
-        if person in index.people and organization and index.people[person][0] != organization:
+        if index.is_stranger(person, organization):
             sentence = f"{quoted(person)} is no focal point of {quoted(organization)}"
             yield document.problem((*path, "destination", item), sentence)
 

@@ -57,10 +57,10 @@ def _one_of(noun: str, words: Iterable[str], make: Callable[[str], Any] = str) -
 
 
 def _day(value: Any) -> Any:
-    if not isinstance(value, str):
+    if not isinstance(value, str | int | float):
         return value
     with suppress(ValueError):
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             return date.fromisoformat(value)
     raise wrong(f"{quoted(value)} is not a date; write YYYY-MM-DD")
 
@@ -107,7 +107,7 @@ COUNTRY = r"^[A-Z]{3}$"
 LANGUAGE = r"^[a-z]{2,3}$"
 HXL = r"^#\S"
 
-# What a text that does not fit a pattern must be (TEXT: not empty). Nothing that describes a person is quoted.
+# What a text that fits no pattern must be (TEXT: not empty). Nothing that describes a person is quoted.
 SHOULD_BE = {
     SLUG: "{value} is not an id here; use small letters, digits and single hyphens, as in site-type",
     SCOPED: "{value} is not an id here; write <country>/<name> in small letters, as in npl/site-assessment",
@@ -297,7 +297,9 @@ class DatasetFile(Part):
     operation: OperationRef
     component: Annotated[Component, _one_of("a component", get_args(Component))]
     grain: GrainWord = Field(description="What one row stands for")
-    key: Annotated[Headers, Field(min_length=1, description="Columns that tell one row from another")]
+    key: Annotated[
+        tuple[Prose, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+    ] = Field(description="Columns that tell one row from another")
     header_row: Annotated[int, Field(ge=1, le=1000, description="Counted from 1; rows above it are not data")]
     encoding: Annotated[str, Field(pattern=LINE), AfterValidator(_encoding)]
     columns: Annotated[tuple[ColumnPart, ...], Field(min_length=1)]

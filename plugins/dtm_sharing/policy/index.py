@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
 
 from dtm_sharing.model import Grain, Level, Source
@@ -39,6 +39,15 @@ class Index:
     datasets: dict[str, DatasetFile] = field(default_factory=dict)
     people: dict[str, tuple[str, PersonPart]] = field(default_factory=dict)  # organization, person
     requests: dict[str, RequestFile] = field(default_factory=dict)
+
+    @property
+    def organizations(self) -> KeysView[str]:
+        return self.names.get("organization", {}).keys()
+
+    def is_stranger(self, person: str, organization: str | None) -> bool:
+        """Whether this focal point is another organization's; False where either does not exist."""
+        home, _ = self.people.get(person, (None, None))
+        return len(self.organizations & {home, organization}) > 1
 
 
 def index(documents: Iterable[Document], unread: Mapping[str, bytes]) -> tuple[Index, list[Problem]]:

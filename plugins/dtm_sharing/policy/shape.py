@@ -14,9 +14,10 @@ from pydantic_core import ErrorDetails
 from dtm_sharing.model import Source
 from dtm_sharing.policy.files import KINDS, SHOULD_BE, TEXT, LevelMark, Names, Part, Refers
 from dtm_sharing.policy.problems import Problem, did_you_mean, instead, nearest, quoted
-from dtm_sharing.policy.texts import EMPTY, Place, Text
+from dtm_sharing.policy.texts import EMPTY, UNREADABLE, Place, Text
 
 Path = tuple[str | int, ...]
+KEY = "[key]"  # at the end of a path: the key itself, not its value (pydantic's convention)
 Mark = Names | Refers | LevelMark
 
 
@@ -39,6 +40,8 @@ class Document:
         return Source(self.file, *self.place.of(path))
 
     def problem(self, path: Path, sentence: str) -> Problem:
+        if path[-1:] == (KEY,):
+            return self.problem_at_key(path[:-1], sentence)
         return Problem(self.file, *self.place.of(path), sentence)
 
     def problem_at_key(self, path: Path, sentence: str) -> Problem:
@@ -73,19 +76,20 @@ def document(text: Text) -> tuple[Document | None, list[Problem]]:
 
 
 def _problems(found: Document, faults: list[ErrorDetails]) -> Iterator[Problem]:
-    """One problem per fault; but a required key that is only misspelled is not also missing."""
+    """One problem per fault that is not known yet: a required key that is only misspelled is not missing."""
     misspelled = {
         (*path[:-1], nearest(str(path[-1]), _model_at(type(found.part), path[:-1]).model_fields))
         for path in (fault["loc"] for fault in faults if fault["type"] == "extra_forbidden")
     }
     for fault in faults:
-        if fault["type"] != "missing" or fault["loc"] not in misspelled:
+        known = fault["input"] is UNREADABLE or (fault["type"] == "missing" and fault["loc"] in misspelled)
+        if not known:
             yield _problem(found, fault)
 
 
 def _problem(found: Document, fault: ErrorDetails) -> Problem:
     path: Path = fault["loc"]
-    if path[-1:] == ("[key]",):  # a key of a mapping does not fit
+    if path[-1:] == (KEY,):
         return found.problem_at_key(path[:-1], _sentence(fault, str(path[-2]), quoted(path[-2])))
     path += tuple(fault.get("ctx", {}).get("below", ()))
     name = next((step for step in reversed(path) if isinstance(step, str)), found.kind)
@@ -257,7 +261,7 @@ def _follow(plan: _Plan, data: Any, path: Path) -> Iterator[tuple[Mark, Path, st
     elif isinstance(data, dict):
         for key, value in data.items():
             if plan.keys:
-                yield from _follow(plan.keys, key, (*path, key))
+                yield from _follow(plan.keys, key, (*path, key, KEY))
             below = plan.fields.get(key) or plan.values
             if below:
                 yield from _follow(below, value, (*path, key))

@@ -42,6 +42,7 @@ class _Empty:
 
 
 EMPTY = _Empty()
+UNREADABLE = _Empty()  # a value that has a problem of its own already
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -126,6 +127,8 @@ def _events(text: str) -> Iterator[Event]:
         yield from YAML(typ="safe", pure=True).parse(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if "could not find expected ':'" in str(error.problem):
+            mark = error.context_mark  # the key, not the line after it
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise _NotYaml(line, column, _plainly(str(error.problem), text, line, column)) from error
     except YAMLError as error:  # the reader's: a character that YAML does not allow
@@ -138,7 +141,10 @@ def _events(text: str) -> Iterator[Event]:
 
 
 _PLAINLY = (  # what ruamel.yaml says -> what we say
-    ("mapping values are not allowed", "a ':' cannot stand here; put a text that holds ': ' in quotes"),
+    (
+        "mapping values are not allowed",
+        "a ':' cannot stand here; put a text that holds ': ' in quotes, or mend the indentation",
+    ),
     ("could not find expected ':'", "a ':' is missing after this key"),
     ("found undefined tag handle", "tags ('!…') are not used in policy files; remove it"),
     ("that cannot start any token", "a value cannot begin with this character; put it in quotes"),
@@ -147,7 +153,10 @@ _PLAINLY = (  # what ruamel.yaml says -> what we say
     ("unknown escape character", "a backslash in double quotes begins no known escape; use single quotes"),
     ("expected ',' or ']'", "a ',' or ']' is missing in this list"),
     ("expected ',' or '}'", "a ',' or '}' is missing in this mapping"),
-    ("expected <block end>", "this line is not indented like the ones before it"),
+    (
+        "expected <block end>",
+        "this does not fit what stands before it; look for a wrong indentation or quote",
+    ),
     ("sequence entries are not allowed", "a '-' cannot stand here; begin the list on its own line"),
 )
 
@@ -180,7 +189,8 @@ class _Reader:
         if isinstance(start, StreamEndEvent):
             raise _NotYaml(1, 1, "this file is empty; remove it or write a policy in it")
         if isinstance(start, DocumentStartEvent) and (start.version or start.tags):
-            raise _NotYaml(*_at(start), "directives ('%…') are not used in policy files; remove the line")
+            line = next(n for n, each in enumerate(text.splitlines(), 1) if each.startswith("%"))
+            raise _NotYaml(line, 1, "directives ('%…') are not used in policy files; remove the line")
         data, place = self.value(next(self.events), 0)
         next(self.events)  # the end of the document
         after = next(self.events)
@@ -194,7 +204,7 @@ class _Reader:
             raise _NotYaml(line, column, "this is nested too deeply for a policy file")
         if isinstance(event, AliasEvent):
             self.report(line, column, f"aliases ('*{event.anchor}') are not used here; write the value out")
-            return EMPTY, Place(line, column)
+            return UNREADABLE, Place(line, column)
         if getattr(event, "ctag", None) is not None:
             self.report(line, column, "tags ('!…') are not used in policy files; remove it")
         if isinstance(event, ScalarEvent):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -57,7 +57,7 @@ def open_bucket(parts: SplitResult) -> BucketStore:
 
 def _client(endpoint: str | None) -> Any:
     """A client with bounded waiting. At AWS the bucket is part of the host's name, elsewhere of the path."""
-    import boto3
+    from boto3.session import Session
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
@@ -71,10 +71,11 @@ def _client(endpoint: str | None) -> Any:
         response_checksum_validation="when_required",
     )
     try:
-        client = boto3.client("s3", endpoint_url=endpoint, config=config)
+        session = Session()  # not boto3's own, which keeps the credentials that it saw first
+        client = session.client("s3", endpoint_url=endpoint, config=config)
         if not _host(client).endswith((".amazonaws.com", ".amazonaws.com.cn")):
             path = config.merge(Config(s3={"addressing_style": "path"}))
-            client = boto3.client("s3", endpoint_url=endpoint, config=path)
+            client = session.client("s3", endpoint_url=endpoint, config=path)
     except (BotoCoreError, ValueError) as error:
         raise UsageProblem(
             f"The S3 settings of this process do not make sense ({type(error).__name__}): check "
@@ -84,8 +85,9 @@ def _client(endpoint: str | None) -> Any:
 
 
 def _is_here(address: str) -> bool:
-    with suppress(ValueError):
-        return urlsplit(address).hostname in LOOPBACK
+    with suppress(ValueError):  # a port that is no number
+        parts = urlsplit(address)
+        return parts.hostname in LOOPBACK and parts.port != 0
     return False
 
 
@@ -129,7 +131,7 @@ class BucketStore:
     def get(self, key: str) -> bytes:
         with self._failing("read", key):
             answer = self.client.get_object(Bucket=self.bucket, Key=self._name(key))
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:  # its own "with" hands out what raises foreign errors
                 content: bytes = body.read()
         return content
 
@@ -209,7 +211,7 @@ class BucketStore:
         if isinstance(error, boto.SSLError):
             return f"the certificate of {server} cannot be verified; AWS_CA_BUNDLE may name its CA"
         if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
-            return f"{server} does not answer; check AWS_ENDPOINT_URL_S3 and the line"
+            return f"{server} does not answer, or broke off; check AWS_ENDPOINT_URL_S3 and the line"
         return f"the request to {server} failed ({type(error).__name__})"
 
 

@@ -99,14 +99,13 @@ class Ledger:
             raise UsageProblem(f"the signing key is for the ledger {name}, but this is {self._origin}")
 
     def _open(self, origin: str | None, *, create: bool) -> tuple[str, bytes]:
-        with self._file.reading() as connection:
-            found = self._meta(connection)
+        found = self._meta()
         if found is None and create:
+            self._file.write_ahead()
             with self._file.writing() as connection:
-                found = self._meta(connection)  # another process may have been first
-                if found is None:
-                    self._found(connection, origin)
-                    found = self._meta(connection)
+                if not _has_tables(connection):  # another process may have been first
+                    self._make(connection, origin)
+            found = self._meta()
         if found is None:
             raise StoreFailed(f"{self._file.path} is not a ledger; check the path")
         if found["format"] != ledger.FORMAT:
@@ -115,12 +114,22 @@ class Ledger:
             )
         return found["origin"], found["salt"]
 
-    def _meta(self, connection: Connection) -> RowMapping | None:
-        if not sa.inspect(connection).has_table(tables.meta.name):
-            return None
-        return connection.execute(sa.select(tables.meta)).mappings().first()
+    def _meta(self) -> RowMapping | None:
+        """What the file says of itself; None for an empty file.
 
-    def _found(self, connection: Connection, origin: str | None) -> None:
+        Raises:
+            StoreFailed: the file belongs to another program, and is left as it is.
+        """
+        with self._file.reading() as connection:
+            if not _has_tables(connection):
+                return None
+            if not sa.inspect(connection).has_table(tables.entry.name):
+                raise StoreFailed(
+                    f"{self._file.path} is another program's database; the ledger needs its own file"
+                )
+            return _one(connection, sa.select(tables.meta))
+
+    def _make(self, connection: Connection, origin: str | None) -> None:
         self._file.make_tables(connection)
         name = origin or f"dtm-sharing.example.org/{self._random(8).hex()}"
         salt = self._random(ledger.SALT_BYTES)
@@ -542,6 +551,10 @@ class Ledger:
 
 def _one(connection: Connection, query: sa.Select[Any]) -> RowMapping | None:
     return connection.execute(query).mappings().first()
+
+
+def _has_tables(connection: Connection) -> bool:
+    return bool(sa.inspect(connection).get_table_names())
 
 
 def _needed(connection: Connection, key: str) -> RowMapping:

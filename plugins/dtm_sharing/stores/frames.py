@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 24  # bytes that Arrow parses at a time; a row must fit
 EXACT = 10**15  # Excel keeps 15 digits: a whole number below this is written without exponent
-OLE = b"\xd0\xcf\x11\xe0"  # an .xls file, or an encrypted .xlsx
-ZIP = b"PK\x03\x04"  # an .xlsx file
+OLE = b"\xd0\xcf\x11\xe0"  # begins an .xls file, and an encrypted .xlsx file
+SEALED = "EncryptedPackage".encode("utf-16-le")  # in the latter: the name of the stream with its content
+ZIP = b"PK\x03\x04"  # begins an .xlsx file
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,16 +326,22 @@ class _Workbook:
     def __init__(self, path: Path, content: bytes) -> None:
         import python_calamine as calamine
 
-        try:
-            book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-            self.rows = book.get_sheet_by_name(_only_sheet(path, book)).to_python(skip_empty_area=False)
-        except calamine.PasswordError:
-            why = "the workbook has a password; save a copy without one"
-        except calamine.CalamineError:  # its message may quote a cell
-            kind = "an old .xls file" if content.startswith(OLE) else "no .xlsx file, or a damaged one"
-            why = f"this is {kind}; save it again as .xlsx"
+        why = "this is no .xlsx file, or a damaged one; save it again as .xlsx"
+        if content.startswith(OLE):
+            sealed = SEALED in content
+            why = (
+                "the workbook has a password; save a copy without one"
+                if sealed
+                else "save it as .xlsx: this is an old .xls file"
+            )
         else:
-            return
+            try:
+                book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+                self.rows = book.get_sheet_by_name(_only_sheet(path, book)).to_python(skip_empty_area=False)
+            except calamine.CalamineError:  # its message may quote a cell: raised below, without it
+                pass
+            else:
+                return
         raise TableUnreadable(f"{path}: {why}")
 
     def head(self, rows: int) -> list[list[str]]:

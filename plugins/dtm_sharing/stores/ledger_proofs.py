@@ -1,4 +1,4 @@
-"""Checkpoints and proofs out of the ledger's stored hashes: each reads a handful of rows, whatever the size."""
+"""Checkpoints and proofs out of the stored hashes: each reads a handful of rows, whatever the size."""
 
 from __future__ import annotations
 

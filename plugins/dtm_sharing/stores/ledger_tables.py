@@ -11,7 +11,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -232,24 +232,18 @@ class LedgerFile:
         # isolation_level None: the driver begins nothing by itself, _begin does.
         connection = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
         try:
-            if writable:
-                connection.execute("PRAGMA journal_mode=WAL").close()
             connection.execute("PRAGMA synchronous=FULL").close()  # a commit survives a power cut
         except sqlite3.Error:
             connection.close()
             raise
         return connection
 
-    def make_tables(self, connection: Connection) -> None:
-        """Make what a new file lacks.
+    def write_ahead(self) -> None:
+        """Let readers and a writer work at once (WAL). The file keeps the mode, so it is set when it is made."""
+        with closing(self._connect()) as connection:
+            connection.execute("PRAGMA journal_mode=WAL").close()
 
-        Raises:
-            StoreFailed: the file is a database of something else.
-        """
-        if sa.inspect(connection).get_table_names():
-            raise StoreFailed(
-                f"{self.path} is another program's database; the ledger needs a file of its own"
-            )
+    def make_tables(self, connection: Connection) -> None:
         _tables.create_all(connection)
         for trigger in _append_only():
             connection.exec_driver_sql(trigger)

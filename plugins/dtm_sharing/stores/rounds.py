@@ -73,35 +73,45 @@ def get_table(store: ObjectStore, ref: TableRef) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    folder, _, name = ref.path.rpartition("/")
-    place = f"{folder}/{SIDECAR}"
+    place = f"{ref.path.rpartition('/')[0]}/{SIDECAR}"
     for key in (ref.path, place):
         if not store.exists(key):
             raise Undecided(f"{store.where(key)} is missing, so the levels of the table are unknown; {AGAIN}")
     sidecar = _read_sidecar(store.get(place), store.where(place))
+    _require_same_reference(sidecar, ref, store.where(place))
     content = store.get(ref.path)
-    digest = hashlib.sha256(content).hexdigest()
+    if hashlib.sha256(content).hexdigest() != ref.sha256:
+        raise Undecided(f"{store.where(ref.path)} was changed after it was classified; {AGAIN}")
+    frame: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
+    if [*frame.columns] != [*sidecar["levels"]] or len(frame) != ref.rows:
+        raise Undecided(f"{store.where(place)} describes other columns or rows than its table has; {AGAIN}")
+    return frame
+
+
+def levels(store: ObjectStore, ref: TableRef) -> dict[str, str | None]:
+    """The level of each column as its sidecar says; None is undecided. Raises as ``get_table``."""
+    place = f"{ref.path.rpartition('/')[0]}/{SIDECAR}"
+    sidecar = _read_sidecar(store.get(place), store.where(place))
+    _require_same_reference(sidecar, ref, store.where(place))
+    return dict(sidecar["levels"])
+
+
+def _require_same_reference(sidecar: Mapping[str, Any], ref: TableRef, place: str) -> None:
     expected = {
         "dtm:dataset": ref.dataset,
         "dtm:stage": ref.stage.value,
         "dtm:round": ref.round,
         "dtm:rows": ref.rows,
-        "path": name,
+        "path": ref.path.rpartition("/")[2],
         "hash": f"sha256:{ref.sha256}",
     }
     for tag, value in expected.items():
         if sidecar.get(tag) != value:
-            raise Undecided(f"{store.where(place)} has another {tag} than the reference to it: {AGAIN}")
-    if digest != ref.sha256:
-        raise Undecided(f"{store.where(ref.path)} was changed after it was classified: {AGAIN}")
-    frame: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
-    if [*frame.columns] != [*sidecar["levels"]] or len(frame) != ref.rows:
-        raise Undecided(f"{store.where(place)} describes other columns or rows than its table has: {AGAIN}")
-    return frame
+            raise Undecided(f"{place} has another {tag} than the reference to it; {AGAIN}")
 
 
 def tags(ref: TableRef, classification: Classification) -> dict[str, Any]:
-    """What the event of an asset says of a table: labels and the reference, no data. Level null: undecided."""
+    """What an asset's event says of a table: the reference and labels, no data. Level null: undecided."""
     return {
         **ref_to_json(ref),
         "level": _label(classification.level),
@@ -152,8 +162,8 @@ def _require_same_table(frame: pd.DataFrame, classification: Classification) -> 
     if [*frame.columns] != keys or len(frame) != classification.rows:
         raise Undecided(
             f"The table of {classification.dataset} was changed after it was classified: it has "
-            f"{len(frame)} rows and {len(frame.columns)} columns, the classification {classification.rows} and "
-            f"{len(keys)}, or their names differ; classify it again"
+            f"{len(frame)} rows and {len(frame.columns)} columns, the classification has "
+            f"{classification.rows} and {len(keys)}, or their names differ; classify it again"
         )
 
 
@@ -282,9 +292,9 @@ def _read_sidecar(content: bytes, place: str) -> dict[str, Any]:
         wrong = any(level is not None and level not in LEVELS for level in levels.values())
         found = {**document, "path": resource["path"], "hash": resource["hash"], "levels": levels}
     except (ValueError, KeyError, TypeError) as error:
-        raise Undecided(f"{place} is not the sidecar of a table: {AGAIN}") from error
+        raise Undecided(f"{place} is not the sidecar of a table; {AGAIN}") from error
     if wrong:
-        raise Undecided(f"{place} has a level that does not exist: {AGAIN}")
+        raise Undecided(f"{place} has a level that does not exist; {AGAIN}")
     return cast("dict[str, Any]", found)
 
 

@@ -1,0 +1,477 @@
+"""Reading tables: what comes through untouched, and what each kind of broken file gets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import msoffcrypto
+import pandas as pd
+import pytest
+import xlsxwriter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dtm_sharing.errors import TableUnreadable
+from dtm_sharing.model import Column, Dataset, Grain, Source, Stage
+from dtm_sharing.stores import frames
+
+SOURCE = Source("xyz/datasets/sites.yaml", 1, 1)
+OTHER = "If other, please specify"
+CANARY = "CANARY-7411"
+HEADER = ["Site ID", "Site type", OTHER, "Women", "Provider", OTHER]
+KEYS = ["Site ID", "Site type", f"Site type: {OTHER}", "Women", "Provider", f"Provider: {OTHER}"]
+TOTALS = ["1,234", "SITE MANAGEMENT", "", "", "", ""]
+TITLE = ["Round 2", "", "", "", "", ""]
+ROW = ["S1", "Other", "under a bridge", "5", "Unknown", ""]
+
+
+def column(name: str, *, continued: bool = False) -> Column:
+    return Column(name, (), "any", (OTHER,) if continued else (), SOURCE)
+
+
+DATASET = Dataset(
+    id="xyz/sites",
+    title="Sites",
+    operation="xyz/flood",
+    component="SA",
+    grain=Grain.SITE,
+    key=("Site ID",),
+    header_row=3,
+    encoding="utf-8",
+    columns=(
+        column("Site ID"),
+        column("Site type", continued=True),
+        column("Women"),
+        column("Provider", continued=True),
+    ),
+    drop_at_collection=(),
+    source=SOURCE,
+)
+
+
+def as_csv(rows: list[list[str]], **options: Any) -> str:
+    out = io.StringIO()
+    csv.writer(out, **options).writerows(rows)
+    return out.getvalue()
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., frames.Table]:
+    """Read a CSV file with this content."""
+
+    def read(content: str | bytes, dataset: Dataset = DATASET) -> frames.Table:
+        path = tmp_path / "round.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return frames.read_table(path, dataset)
+
+    return read
+
+
+def cells(table: frames.Table) -> list[list[str]]:
+    return table.frame.to_numpy().tolist()
+
+
+# --------------------------------------------------------------------------------------- what is read
+
+
+def test_a_raw_file_has_its_header_in_the_declared_row_and_is_whole(read: Any) -> None:
+    table = read(as_csv([TOTALS, TITLE, HEADER, ROW]))
+    assert table.whole
+    assert list(table.frame.columns) == KEYS == [header.key for header in table.headers]
+    assert cells(table) == [ROW]
+
+
+def test_a_file_of_ours_has_its_header_in_row_1_and_may_be_a_part(read: Any) -> None:
+    table = read(as_csv([KEYS[:3], ROW[:3], ROW[:3], ROW[:3]]))
+    assert not table.whole
+    assert list(table.frame.columns) == KEYS[:3]
+    assert len(table.frame) == 3
+
+
+def test_where_both_rows_hold_declared_names_the_fuller_one_is_the_header(read: Any) -> None:
+    table = read(as_csv([["Site type", "", "", "", "", ""], TITLE, HEADER, ROW]))
+    assert table.whole
+    assert cells(table) == [ROW]
+
+
+def test_a_header_in_row_1_by_declaration_counts_as_whole(read: Any) -> None:
+    table = read(as_csv([HEADER, ROW]), replace(DATASET, header_row=1))
+    assert table.whole
+    assert cells(table) == [ROW]
+
+
+def test_cells_are_text_untouched(read: Any) -> None:
+    rows = [
+        ["NA", "None", "Unknown", "nan", "null", "N/A"],
+        ["00012", " 5 ", "1e5", "TRUE", "-", "1,234"],
+        ["काठमाडौं", 'say "yes"', "two\nli\rnes", "=1+1", "\u2028", "é"],
+        ["", "", "", "", "", "x"],
+    ]
+    table = read(as_csv([TOTALS, TITLE, HEADER, *rows]))
+    assert cells(table) == rows
+    assert {str(dtype) for dtype in table.frame.dtypes} == {"str"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.text("ab ,\"\n'é;\t", max_size=5), min_size=6, max_size=6).filter(any), max_size=6),
+    # csv writes a bare \n into a file of other line ends, so there it has to quote everything
+    st.sampled_from([(csv.QUOTE_MINIMAL, "\n"), (csv.QUOTE_MINIMAL, "\r\n"), (csv.QUOTE_ALL, "\r")]),
+)
+def test_whatever_is_written_is_read_back(
+    tmp_path_factory: Any, rows: list[list[str]], form: tuple[Any, str]
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "round.csv"
+    path.write_bytes(as_csv([TOTALS, TITLE, HEADER, *rows], quoting=form[0], lineterminator=form[1]).encode())
+    assert cells(frames.read_table(path, DATASET)) == rows
+
+
+def test_pandas_reads_the_same_from_a_plain_file(tmp_path: Path) -> None:
+    path = tmp_path / "round.csv"
+    path.write_text(as_csv([KEYS, *([f"S{n}", "Other, or none", "", str(n), "NA", ""] for n in range(999))]))
+    bare = pd.read_csv(path, dtype=str, keep_default_na=False)
+    pd.testing.assert_frame_equal(frames.read_table(path, DATASET).frame, bare)
+
+
+def test_line_breaks_in_head_rows_do_not_move_the_header(read: Any) -> None:
+    head = ["totals\nof\r\nall", "", "", "", "", ""]
+    broken = [name.replace("Site type", "Site\ntype") for name in HEADER]
+    table = read(as_csv([head, TITLE, broken, ROW]))
+    assert list(table.frame.columns) == KEYS
+    assert cells(table) == [ROW]
+
+
+def test_a_header_alone_gives_no_rows(read: Any) -> None:
+    table = read(as_csv([TOTALS, TITLE, HEADER]))
+    assert table.frame.shape == (0, 6)
+    assert frames.profile(table, DATASET).rows == 0
+
+
+def test_blank_rows_at_the_end_are_dropped_and_those_between_stay(read: Any) -> None:
+    blank = [""] * 6
+    table = read(as_csv([TOTALS, TITLE, HEADER, ROW, blank, ROW, blank, blank]) + "\n\n")
+    assert cells(table) == [ROW, blank, ROW]
+
+
+def test_columns_at_the_right_without_header_and_cells_are_dropped(read: Any) -> None:
+    table = read(as_csv([[*row, "", ""] for row in (TOTALS, TITLE, HEADER, ROW)]))
+    assert list(table.frame.columns) == KEYS
+
+
+def test_a_column_with_cells_but_no_header_stays_as_an_unknown_one(read: Any) -> None:
+    table = read(
+        as_csv([[*row, last] for row, last in ((TOTALS, ""), (TITLE, ""), (HEADER, ""), (ROW, "x"))])
+    )
+    assert table.frame.shape == (1, 7)
+    assert table.headers[-1].key not in KEYS
+
+
+def test_one_column_keeps_its_blank_cells(read: Any) -> None:
+    assert cells(read("Site ID\na\n\nb\n")) == [["a"], [""], ["b"]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252", "utf-16-le"])
+def test_the_declared_encoding_is_used(read: Any, encoding: str) -> None:
+    row = ["S1", "Café", *ROW[2:]]
+    table = read(as_csv([TOTALS, TITLE, HEADER, row]).encode(encoding), replace(DATASET, encoding=encoding))
+    assert cells(table) == [row]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(read: Any) -> None:
+    assert list(read(as_csv([KEYS, ROW]).encode("utf-8-sig")).frame.columns) == KEYS
+
+
+def test_a_quote_inside_an_unquoted_cell_is_a_character(read: Any) -> None:
+    assert cells(read('Site ID,Women\nS1,5" pipe\nS2,"a ""b"" c"\n')) == [
+        ["S1", '5" pipe'],
+        ["S2", 'a "b" c'],
+    ]
+
+
+# ------------------------------------------------------------------------------------- broken CSV files
+
+
+GOOD = as_csv([TOTALS, TITLE, HEADER, ROW, ROW])
+BROKEN = {
+    "empty": (b"", "is empty"),
+    "blank": (b" \n\n", "is empty"),
+    "no declared column": (
+        as_csv([[CANARY, "b"]] * 4),
+        r"no column of xyz/sites stands in row 3, .* row 1; check",
+    ),
+    "semicolons": (GOOD.replace('"', "").replace(",", ";"), r"separated by commas\?"),
+    "too short": ("a,b\n", "stands in row 3"),
+    "too few cells": (GOOD + f"{CANARY},x\n", "row 6 has 2 cells but the header has 6"),
+    "too many cells": (GOOD + f"{CANARY},2,3,4,5,6,7\n" + GOOD, "row 6 has 7 cells but the header has 6"),
+    "comma at the end": (GOOD + "1,2,3,4,5,6,\n", "row 6 has 7 cells"),
+    "ragged after two lines in one cell": (GOOD + '"a\nb",2,3,4,5,6\n1,2\n', "row 7 has 2 cells"),
+    "quote never closed": (GOOD + f'"{CANARY},2,3,4,5,6\n1,2,3,4,5,6\n', "quotes are broken in .* row 6"),
+    "quote closed too late": (
+        GOOD + f'"{CANARY},2,3,4,5,6\n"x",2,3,4,5,6\n',
+        "quotes are broken in .* row 6",
+    ),
+    "text after the quote": (GOOD + f'1,"{CANARY}" x,3,4,5,6\n', "quotes are broken in .* row 6"),
+    "quote never closed in the head": (f'1,"{CANARY}\n' + GOOD, "quotes are broken in .* row 1"),
+    "repeated column": (
+        as_csv([TOTALS, TITLE, [*HEADER, "Women"], [*ROW, CANARY]]),
+        r"'Women' is in columns 4 and 7",
+    ),
+    "not UTF-8": (
+        GOOD.encode() + f"{CANARY}é,2,3,4,5,6".encode("cp1252"),
+        f"byte {len(GOOD) + 11} is not utf-8.*cp1252",
+    ),
+    "UTF-16": (
+        GOOD.encode("utf-16"),
+        "byte 0 is not utf-8; set utf-16 as encoding: in xyz/datasets/sites.yaml",
+    ),
+    "UTF-16 without mark": (GOOD.encode("utf-16-le"), "character 1 is a NUL.*set utf-16"),
+    "NUL": (GOOD + "\0,2,3,4,5,6\n", f"character {len(GOOD)} is a NUL"),
+    "workbook by another name": (b"PK\x03\x04" + bytes(40), "Excel workbook under the name of a CSV"),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_file_gets_one_sentence_without_its_cells(read: Any, content: Any, sentence: str) -> None:
+    with pytest.raises(TableUnreadable, match=sentence) as raised:
+        read(content)
+    assert "round.csv" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    problem: BaseException | None = raised.value
+    while problem:  # a log prints what stands behind an error, too
+        assert CANARY not in str(problem)
+        problem = problem.__cause__ or problem.__context__
+
+
+def test_an_encoding_that_does_not_exist_is_named(read: Any) -> None:
+    for encoding in ("utf-9", "base64"):
+        with pytest.raises(
+            TableUnreadable, match=rf"'{encoding}' is no text encoding; correct encoding: in xyz"
+        ):
+            read(GOOD, replace(DATASET, encoding=encoding))
+
+
+def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    for name, sentence in {
+        "none.csv": "there is no such file",
+        "folder.csv": "this is a folder",
+        "loop.csv": "cannot be read",
+        "table.ods": r"only \.csv and \.xlsx",
+        "table": r"only \.csv and \.xlsx",
+    }.items():
+        with pytest.raises(TableUnreadable, match=sentence):
+            frames.read_table(tmp_path / name, DATASET)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "round.csv").touch(mode=0)
+    with pytest.raises(TableUnreadable, match="cannot be read"):
+        frames.read_table(tmp_path / "round.csv", DATASET)
+
+
+# ----------------------------------------------------------------------------------------- workbooks
+
+
+def workbook(path: Path, sheets: dict[str, list[list[Any]]], **state: str) -> Path:
+    """An .xlsx file; ``state`` names the sheets that are hidden (``hide`` or ``very_hidden``)."""
+    book = xlsxwriter.Workbook(path, {"strings_to_formulas": False})
+    shown = {date: "dd.mm.yyyy", datetime: "dd.mm.yyyy hh:mm", time: "hh:mm"}
+    formats = {kind: book.add_format({"num_format": form}) for kind, form in shown.items()}
+    for name, rows in sheets.items():
+        sheet = book.add_worksheet(name)
+        for at, row in enumerate(rows):
+            for position, cell in enumerate(row):
+                sheet.write(at, position, cell, formats.get(type(cell)))
+        if name in state:
+            getattr(sheet, state[name])()
+        else:
+            sheet.activate()
+    book.close()
+    return path
+
+
+def test_a_workbook_gives_text_as_it_would_be_written(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        [5, 27.7172, 9841234567, 1e20, -0.5, 0],
+        [date(2015, 6, 1), datetime(2015, 6, 1, 13, 5), time(13, 5), True, "NA", "00012"],  # noqa: DTZ001 - workbooks know no zone
+        [" x\ny ", "None", "", "=text", "", "1,234"],
+    ]
+    path = workbook(tmp_path / "round.xlsx", {"Data": [TOTALS, TITLE, HEADER, *rows]})
+    table = frames.read_table(path, DATASET)
+    assert table.whole
+    assert cells(table) == [
+        ["5", "27.7172", "9841234567", "1e+20", "-0.5", "0"],
+        ["2015-06-01", "2015-06-01 13:05:00", "13:05:00", "TRUE", "NA", "00012"],
+        [" x\ny ", "None", "", "=text", "", "1,234"],
+    ]
+    assert {str(dtype) for dtype in table.frame.dtypes} == {"str"}
+
+
+def test_a_workbook_and_a_csv_file_give_the_same_table(tmp_path: Path, read: Any) -> None:
+    rows = [TOTALS, TITLE, HEADER, ROW, ["S2", *ROW[1:]], [""] * 6]
+    path = workbook(tmp_path / "round.xlsx", {"Data": rows})
+    table = frames.read_table(path, DATASET)
+    pd.testing.assert_frame_equal(table.frame, read(as_csv(rows)).frame)
+    assert table.headers == read(as_csv(rows)).headers
+
+
+def test_rows_count_from_the_top_of_the_sheet(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "round.xlsx", {"Data": [[], [], HEADER, ROW]})
+    assert cells(frames.read_table(path, DATASET)) == [ROW]
+
+
+def test_a_workbook_of_ours_has_its_header_in_row_1(tmp_path: Path) -> None:
+    table = frames.read_table(workbook(tmp_path / "ours.xlsx", {"Data": [KEYS, ROW]}), DATASET)
+    assert not table.whole
+    assert list(table.frame.columns) == KEYS
+
+
+def test_a_workbook_with_a_header_alone_gives_no_rows(tmp_path: Path) -> None:
+    assert frames.read_table(workbook(tmp_path / "h.xlsx", {"Data": [KEYS]}), DATASET).frame.shape == (0, 6)
+
+
+def test_the_only_visible_sheet_is_read_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    sheets = {"Lists": [KEYS, [CANARY] * 6], "Data": [KEYS, ROW], "More": [KEYS, [CANARY] * 6]}
+    path = workbook(tmp_path / "round.xlsx", sheets, Lists="hide", More="very_hidden")
+    assert cells(frames.read_table(path, DATASET)) == [ROW]
+
+
+def rewritten(path: Path, to: Path, pattern: bytes, by: bytes) -> Path:
+    """A copy of a workbook with its list of sheets changed."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "xl/workbook.xml":
+                assert re.search(pattern, content)
+                content = re.sub(pattern, by, content)
+            target.writestr(name, content)
+    return to
+
+
+def broken_workbooks(folder: Path) -> dict[Path, str]:
+    good = workbook(folder / "good.xlsx", {"Data": [TOTALS, TITLE, HEADER, [CANARY, *ROW[1:]]]})
+    content = good.read_bytes()
+    sealed = io.BytesIO()
+    with good.open("rb") as file:
+        msoffcrypto.OfficeFile(file).encrypt("made-up-password", sealed)
+    files = {
+        "empty": (b"", "is empty"),
+        "text": (GOOD.encode(), "no .xlsx file, or a damaged one"),
+        "half": (content[: len(content) // 2], "no .xlsx file, or a damaged one"),
+        "other zip": (b"PK\x05\x06" + bytes(18), "no .xlsx file, or a damaged one"),
+        "sealed": (sealed.getvalue(), "has a password; save a copy without one"),
+        "old": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1024), "an old .xls file"),
+    }
+    for name, (each, _) in files.items():
+        (folder / f"{name}.xlsx").write_bytes(each)
+    two = {"One": [KEYS, [CANARY] * 6], "Two": [KEYS, ROW]}
+    return {folder / f"{name}.xlsx": sentence for name, (_, sentence) in files.items()} | {
+        rewritten(good, folder / "none.xlsx", rb"<sheets>.*</sheets>", b"<sheets/>"): "has no sheet",
+        workbook(folder / "two.xlsx", two): r"there are 2 sheets \(One, Two\)",
+        workbook(folder / "bare.xlsx", {"Data": []}): "no column of xyz/sites",
+        workbook(folder / "other.xlsx", {"Data": [[CANARY], [CANARY], [CANARY]]}): "no column of xyz/sites",
+    }
+
+
+def test_a_broken_workbook_gets_one_sentence_without_its_cells(tmp_path: Path) -> None:
+    for path, sentence in broken_workbooks(tmp_path).items():
+        with pytest.raises(TableUnreadable, match=sentence) as raised:
+            frames.read_table(path, DATASET)
+        assert path.name in str(raised.value)
+        assert CANARY not in str(raised.value)
+
+
+def test_a_workbook_that_shows_no_sheet_is_not_read(tmp_path: Path) -> None:
+    good = workbook(tmp_path / "good.xlsx", {"Data": [KEYS, ROW]})
+    hidden = rewritten(good, tmp_path / "hidden.xlsx", rb"<sheet name", rb'<sheet state="hidden" name')
+    with pytest.raises(TableUnreadable, match="only hidden sheets"):
+        frames.read_table(hidden, DATASET)
+
+
+# ----------------------------------------------------------------------------- frames from an author
+
+
+def test_columns_of_a_frame_are_named_by_key_and_the_frame_is_left_alone() -> None:
+    frame = pd.DataFrame([ROW], columns=HEADER)
+    named, headers = frames.name_columns(frame, DATASET)
+    assert list(named.columns) == KEYS == [header.key for header in headers]
+    assert list(frame.columns) == HEADER
+    again, same = frames.name_columns(named, DATASET)
+    assert list(again.columns) == KEYS
+    assert same == headers
+
+
+def test_a_profile_of_a_frame_knows_no_cells() -> None:
+    frame = pd.DataFrame([ROW, ROW], columns=KEYS)
+    found = frames.profile_frame(frame, DATASET, stage=Stage.CLEANED, round_="17", whole=True)
+    assert (found.dataset, found.rows, found.stage, found.round, found.whole) == (
+        "xyz/sites",
+        2,
+        Stage.CLEANED,
+        "17",
+        True,
+    )
+    assert [header.key for header in found.headers] == KEYS
+
+
+def test_a_profile_of_a_file_says_whether_it_is_whole(read: Any) -> None:
+    found = frames.profile(read(GOOD), DATASET, stage=Stage.COLLECTED, round_="R2")
+    assert (found.rows, found.stage, found.round, found.whole) == (2, Stage.COLLECTED, "R2", True)
+    assert not frames.profile(read(as_csv([KEYS, ROW])), DATASET).whole
+
+
+def test_a_frame_whose_columns_cannot_be_told_apart_is_refused() -> None:
+    frame = pd.DataFrame([["1", "2"]], columns=["Women", "women"])
+    for use in (frames.name_columns, frames.profile_frame):
+        with pytest.raises(TableUnreadable, match=r"table of xyz/sites: .*'Women' is in columns 1 and 2"):
+            use(frame, DATASET)
+
+
+def test_what_is_no_frame_is_refused() -> None:
+    for value in (None, [ROW], {"Site ID": ["S1"]}):
+        with pytest.raises(TableUnreadable, match=r"is a \w+: return a pandas DataFrame"):
+            frames.name_columns(value, DATASET)
+
+
+# ---------------------------------------------------------------------------------------- real files
+
+
+def real(name: str) -> Path:
+    folder = Path(os.environ.get("DTM_REAL_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+    if not (folder / name).exists():
+        pytest.skip("the real DTM files are not there; DTM_REAL_DATA names their folder")
+    return folder / name
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["CCCM_Nepal_DTM_R2.csv", "CCCM_Nepal_DTM_R2x.xlsx"])
+def test_the_nepal_round_is_read_below_its_three_head_rows(name: str) -> None:
+    nepal = replace(
+        DATASET, columns=(column("1.1.c.1 Site ID (SSID)"), column("1.3.b.1 Site Type", continued=True))
+    )
+    path = real(f"nepal_dtm_2015/{name}")
+    names = [f"question {position}" for position in range(180)]
+    with pytest.raises(TableUnreadable, match="names columns more than once"):
+        frames.read_table(path, nepal)  # its other continuations are not declared here
+    assert frames._open(path, nepal).head(3)[2][0] == "1.1.c.1 Site ID (SSID)"
+    body = frames._open(path, nepal)
+    body.head(3)
+    columns = body.below(3, len(names))
+    assert (len(columns), len(columns[0])) == (180, 146)
+
+
+@pytest.mark.real_data
+def test_a_file_without_header_row_is_refused() -> None:
+    with pytest.raises(TableUnreadable, match="no column of xyz/sites"):
+        frames.read_table(real("iraq_dtm_2014/DTM_Dataset_28092014.csv"), DATASET)

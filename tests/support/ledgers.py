@@ -1,0 +1,94 @@
+"""Ledgers for tests: fixed keys and times, chance that repeats, and the values that are recorded in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dtm_sharing import ledger
+from dtm_sharing.model import (
+    Dispatch,
+    Event,
+    Level,
+    Method,
+    Publication,
+    Stage,
+    TableRef,
+    Urgency,
+)
+from dtm_sharing.stores.database import Ledger
+
+NOW = datetime(2026, 11, 3, 9, 15, tzinfo=UTC)
+LEASE = timedelta(minutes=15)
+ORIGIN = "dtm.example.org/npl"
+SIGNING_KEY = ledger.signing_key(ORIGIN, bytes(range(32)))
+VERIFIER_KEY = ledger.verifier_key(SIGNING_KEY)
+TABLE = TableRef("npl/site-assessment", Stage.CLEANED, "2026-10", "rounds/t.parquet", "ab" * 32, 38)
+
+
+def repeatable(seed: str) -> Callable[[int], bytes]:
+    """A source of bytes that gives the same ones in every run, never the same twice in one."""
+    count = iter(range(10**9))
+
+    def draw(length: int) -> bytes:
+        return hashlib.shake_256(f"{seed}/{next(count)}".encode()).digest(length)
+
+    return draw
+
+
+def open_ledger(path: Path | str, **options: Any) -> Ledger:
+    return Ledger(path, **{"clock": lambda: NOW, "signing_key": SIGNING_KEY, **options})
+
+
+def event(number: int = 0, organization: str | None = "scpa", **data: Any) -> Event:
+    return Event("release.denied", f"npl/site-assessment/{number}", NOW, organization, {"n": number, **data})
+
+
+def dispatch(ledger_: Ledger, number: int = 0, **changes: Any) -> Dispatch:
+    """A dispatch whose key the ledger made; another number, another focal point."""
+    method = changes.pop("method", Method.EXCEL_EMAIL)
+    focal_point = f"npl/scpa-{number}"
+    columns = ("site-id", "hiv_status")
+    key = ledger_.dispatch_key(
+        agreement="npl/child-protection/low",
+        ref=TABLE,
+        columns=columns,
+        focal_point=focal_point,
+        method=method,
+    )
+    values: dict[str, Any] = {
+        "key": key,
+        "organization": "scpa",
+        "agreement": "npl/child-protection",
+        "urgency": Urgency.LOW,
+        "purpose": "Plan child-friendly spaces",
+        "dataset": TABLE.dataset,
+        "round": TABLE.round,
+        "level": Level.CONFIDENTIAL,
+        "columns": columns,
+        "rows": 38,
+        "method": method,
+        "focal_point": focal_point,
+        "policy_digest": "sha256:" + "12" * 32,
+        "artefact_path": f"outbox/{key}/extract.xlsx",
+        "artefact_sha256": "cd" * 32,
+    }
+    return Dispatch(**{**values, **changes})
+
+
+def publication(**changes: Any) -> Publication:
+    values: dict[str, Any] = {
+        "dataset": TABLE.dataset,
+        "round": TABLE.round,
+        "path": "npl/site-assessment/2026-10/table.csv",
+        "columns": ("site-id", "district"),
+        "rows": 38,
+        "level": Level.PUBLIC,
+        "policy_digest": "sha256:" + "12" * 32,
+        "artefact_sha256": "ef" * 32,
+        "published_at": NOW,
+    }
+    return Publication(**{**values, **changes})
