@@ -3,7 +3,12 @@
 The public names, each imported on first use, so that ``import dtm_sharing`` costs nothing:
 
     from dtm_sharing import classified, publish   # in a DAG file
-    from dtm_sharing import classify_table, decide, load_policy, read_table   # in a script or a notebook
+    from dtm_sharing import load_policy, read_table, profile, classify_table, decide    # in a script
+
+    policy = load_policy(Path("policies"))
+    dataset = policy.datasets["npl/site-assessment"]
+    table = profile(read_table(Path("round.csv"), dataset), dataset)
+    decide(policy, classify_table(policy, table, date(2026, 11, 22)), PUBLIC).outcome
 
 ``dtm_sharing.classify`` is the step, a module; its function is ``classify_table`` here, because one name
 cannot be both: which of the two it gave would depend on what was imported before.
@@ -16,16 +21,17 @@ if TYPE_CHECKING:
     from dtm_sharing.classify import classify as classify_table
     from dtm_sharing.gate import decide
     from dtm_sharing.orchestration import classified, publish
-    from dtm_sharing.stores.frames import read_table
+    from dtm_sharing.stores.frames import profile, read_table
     from dtm_sharing.stores.policies import read_policies as load_policy
 
-__all__ = ["classified", "classify_table", "decide", "load_policy", "publish", "read_table"]
+__all__ = ["classified", "classify_table", "decide", "load_policy", "profile", "publish", "read_table"]
 
 _HOMES = {
     "classified": ("dtm_sharing.orchestration", "classified"),
     "classify_table": ("dtm_sharing.classify", "classify"),
     "decide": ("dtm_sharing.gate", "decide"),
     "load_policy": ("dtm_sharing.stores.policies", "read_policies"),
+    "profile": ("dtm_sharing.stores.frames", "profile"),
     "publish": ("dtm_sharing.orchestration", "publish"),
     "read_table": ("dtm_sharing.stores.frames", "read_table"),
 }

@@ -90,13 +90,12 @@ def _expected_of_keys(columns: Sequence[str], key: Sequence[str]) -> Iterator[Ex
 def _validate(suite: Sequence[Expectation], frame: pd.DataFrame) -> list[tuple[str, bool]]:
     """Each expectation's name, with its column where it has one, and whether it is met."""
     gx = _great_expectations()
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types import base
     from great_expectations.exceptions.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     try:
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        context = gx.get_context(mode="ephemeral", project_config=_in_memory(base))
         asset = context.data_sources.add_pandas("artefact").add_dataframe_asset("table")
         batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
         asked = gx.ExpectationSuite(
@@ -107,6 +106,15 @@ def _validate(suite: Sequence[Expectation], frame: pd.DataFrame) -> list[tuple[s
     except GreatExpectationsError as error:  # its text may quote cells, so it goes no further
         raise PackageUnsafe(f"The artefact cannot be checked: {type(error).__name__}") from None
     return [(_name(each.expectation_config), bool(each.success)) for each in answer.results]
+
+
+def _in_memory(base: Any) -> Any:
+    """Its configuration: nothing on disk, not even a folder for documents, and nothing on the screen."""
+    return base.DataContextConfig(
+        store_backend_defaults=base.InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=base.ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
 
 
 def _name(config: Any) -> str:
@@ -124,13 +132,14 @@ def _great_expectations() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No log line and no warning of the library's own: an exception it logs could quote cells."""
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    """No log line and no warning of the library's own: an exception that it logs could quote cells."""
+    logger, nowhere = logging.getLogger("great_expectations"), logging.NullHandler()
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(nowhere)  # without any, warnings would go to stderr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logger.removeHandler(nowhere)
+        logger.propagate = propagated

@@ -8,7 +8,7 @@ smallest change after which it would allow.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -348,7 +348,7 @@ def _releasable_form(
     if math.prod(len(each.groups) for each in raising) > _SEARCHED:
         out |= {each.header.key for each in _refusals(rest, terms)}
     else:
-        out |= _fewest(raising, alone, out)
+        out |= _fewest(raising, rest.columns)
     form = _without(policy, classification, out)
     if not form.columns or any(_refusals(form, terms)) or any(_gaps(policy, form, terms)):
         return None
@@ -392,30 +392,20 @@ def _holding(policy: Policy, classification: Classification) -> list[Relation]:
     return [each for each in known if each.holds(classification.grain, present)]
 
 
-def _fewest(relations: Sequence[Relation], alone: Classification, out: frozenset[str]) -> frozenset[str]:
-    """The fewest columns beyond ``out`` without which none of ``relations`` holds.
-
-    Of equally few: those that are stricter by themselves, then those further to the left.
-    """
-    columns = {each.header.key: each for each in _remaining(alone.columns, out)}
-
-    def cost(keys: frozenset[str]) -> tuple[int, int, list[int]]:
-        levels = sum(columns[key].level or Level.SECRET for key in keys)
-        return len(keys), -levels, sorted(columns[key].header.position for key in keys)
-
-    def breaking(left: Sequence[Relation], gone: frozenset[str]) -> frozenset[str]:
-        if not left:
-            return gone
-        groups = [_keys_of(group, columns) for group in left[0].groups]
-        if any(group <= gone for group in groups):
-            return breaking(left[1:], gone)
-        return min((breaking(left[1:], gone | group) for group in groups), key=cost)
-
-    return breaking(relations, frozenset())
+def _fewest(
+    relations: Sequence[Relation], columns: Sequence[ColumnLevel], gone: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """The fewest columns without which none of ``relations`` holds; of equally few, those further left."""
+    if not relations:
+        return gone
+    position = {each.header.key: each.header.position for each in columns}
+    groups = (_keys_of(group, columns) for group in relations[0].groups)
+    found = (_fewest(relations[1:], columns, gone | group) for group in groups)
+    return min(found, key=lambda keys: (len(keys), sorted(position[key] for key in keys)))
 
 
-def _keys_of(group: Collection[str], columns: Mapping[str, ColumnLevel]) -> frozenset[str]:
-    return frozenset(key for key, each in columns.items() if each.indicator in group)
+def _keys_of(group: Collection[str], columns: Iterable[ColumnLevel]) -> frozenset[str]:
+    return frozenset(each.header.key for each in columns if each.indicator in group)
 
 
 # ------------------------------------------------------------------------------- what an allowed table needs

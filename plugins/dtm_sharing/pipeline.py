@@ -302,9 +302,13 @@ def _received(audience: Audience, dataset: str, stores: Stores) -> list[Disclosu
 def _table(ref: TableRef, stores: Stores) -> tuple[pd.DataFrame, Classification]:
     """A round's table, classified under today's policy: tags of another day decide nothing."""
     table = rounds.get_table(stores.restricted, ref)
+    return table, _label(table, ref, stores, whole=True)
+
+
+def _label(frame: pd.DataFrame, ref: TableRef, stores: Stores, *, whole: bool) -> Classification:
     declared = classify.dataset(stores.policy, ref.dataset)
-    profile = frames.profile_frame(table, declared, stage=ref.stage, round_=ref.round)
-    return table, classify.classify(stores.policy, profile, stores.now().date())
+    profile = frames.profile_frame(frame, declared, stage=ref.stage, round_=ref.round, whole=whole)
+    return classify.classify(stores.policy, profile, stores.now().date())
 
 
 def _released(
@@ -316,9 +320,7 @@ def _released(
     if decision.releasable_form.drop_at_collection:
         _approve(decision, ref, stores)  # always refuses: what is Secret stops the table in every form
     form = protect.releasable(decision, table)
-    declared = classify.dataset(stores.policy, ref.dataset)
-    profile = frames.profile_frame(form, declared, stage=ref.stage, round_=ref.round)
-    labelled = classify.classify(stores.policy, profile, stores.now().date())
+    labelled = _label(form, ref, stores, whole=False)
     return form, gate.decide(stores.policy, labelled, decision.audience)
 
 

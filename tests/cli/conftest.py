@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.policies import HEADERS, sample_files
 
 from dtm_sharing.cli.edge import run
+from support.policies import HEADERS, sample_files
 
 
 @dataclass(frozen=True)

@@ -175,12 +175,16 @@ def test_an_interruption_is_130(cli, failing):
     assert "Traceback" not in answer.err
 
 
-@pytest.mark.parametrize("error", [KeyError("CANARY"), ValueError("CANARY"), RecursionError("CANARY"), OSError("CANARY")])
+@pytest.mark.parametrize(
+    "error", [KeyError("CANARY"), ValueError("CANARY"), RecursionError("CANARY"), OSError("CANARY")]
+)
 def test_a_bug_is_named_by_type_and_place_and_never_by_its_text(cli, failing, error):
     failing(error)
     answer = cli("validate")
     assert (answer.code, answer.out) == (1, "")
-    assert re.fullmatch(rf"This is a bug: {type(error).__name__} at \S+:\d+; please report this line\.\n", answer.err)
+    assert re.fullmatch(
+        rf"This is a bug: {type(error).__name__} at \S+:\d+; please report this line\.\n", answer.err
+    )
 
 
 def test_the_place_of_a_bug_is_the_last_line_of_ours(cli, monkeypatch):
@@ -190,7 +194,9 @@ def test_the_place_of_a_bug_is_the_last_line_of_ours(cli, monkeypatch):
         raise ValueError("CANARY")
 
     monkeypatch.setattr("dtm_sharing.cli.policy_files.load_policy", lambda _folder: json.loads("{", cls=fail))
-    assert re.match(r"This is a bug: ValueError at dtm_sharing/cli/policy_files\.py:\d+;", cli("validate").err)
+    assert re.match(
+        r"This is a bug: ValueError at dtm_sharing/cli/policy_files\.py:\d+;", cli("validate").err
+    )
 
 
 # ------------------------------------------------------------------------------------------ real processes
@@ -241,20 +247,23 @@ def test_a_reader_that_goes_away_gets_no_complaint(table, policies):
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = process("classify", table(), *usual, stdout=writer, stderr=subprocess.PIPE, capture_output=False)
+        done = process(
+            "classify", table(), *usual, stdout=writer, stderr=subprocess.PIPE, capture_output=False
+        )
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_ctrl_c_ends_a_real_process_quietly():
-    code = "import os, signal, dtm_sharing.stores.policies as p\np.read_policies = lambda _: os.kill(os.getpid(), signal.SIGINT)"
+    code = "import os, signal\nfrom dtm_sharing.stores import policies\n"
+    code += "policies.read_policies = lambda _: os.kill(os.getpid(), signal.SIGINT)"
     done = process("validate", ".", code=code)
     assert done.returncode == 128 + signal.SIGINT
     assert (done.stdout, done.stderr.strip()) == ("", "")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_a_header_that_the_terminal_cannot_show_breaks_nothing(table, policies, encoding, form):
     usual = ("--dataset", "xyz/site-assessment", "--policies", policies, "--as-of", "2026-11-22")
@@ -277,7 +286,8 @@ def test_help_is_light():
 
 
 def test_warnings_of_libraries_are_no_answer():
-    code = "import warnings, dtm_sharing.stores.policies as p\np.read_policies = lambda _: warnings.warn('CANARY')"
+    code = "import warnings\nfrom dtm_sharing.stores import policies\n"
+    code += "policies.read_policies = lambda _: warnings.warn('CANARY')"
     assert "CANARY" not in process("validate", ".", code=code).stderr
 
 

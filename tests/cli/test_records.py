@@ -135,6 +135,11 @@ def test_audit_as_a_table_has_the_same_facts_in_80_columns(audit, ledger):
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
+def test_nothing_is_left_out_because_it_is_zero(audit, ledger):
+    send(ledger, rows=0)
+    assert "rows           0" in audit("scpa").out
+
+
 def test_audit_as_csv_has_one_row_per_disclosure(audit, ledger):
     send(ledger)
     send(ledger, focal_point="xyz/scpa-secondary")
@@ -198,7 +203,9 @@ def test_public_lists_what_was_published(audit, ledger):
     [found] = audit("public", "--format", "json").json
     assert (found["dataset"], found["columns"], found["level"]) == (DATASET, ["Site ID"], "Public")
     assert (found["agreement"], found["urgency"], found["focal_point"]) == (None, None, None)
-    assert "None" not in audit("public").out
+    plainly = audit("public").out
+    assert "None" not in plainly
+    assert f"entry          {found['entry']}" in plainly
     assert audit("public", "--format", "csv").code == 0
 
 
@@ -217,7 +224,7 @@ def test_an_unaltered_ledger_verifies_with_its_size_and_root(cli, path, ledger):
     assert (answer.code, answer.json) == (0, {"size": size, "root": root, "checkpoints": 0})
     plainly = cli("ledger", "verify", "--ledger", path)
     assert plainly.code == 0
-    assert plainly.out.startswith(f"The ledger is unaltered: {size} entries, 1 checkpoints.\nroot {root}\n")
+    assert plainly.out.startswith(f"The ledger is unaltered: {size} entries, 1 checkpoint.\nroot {root}\n")
 
 
 def test_an_empty_ledger_verifies(cli, path):
@@ -288,8 +295,12 @@ def test_a_receipt_that_a_recipient_kept_is_checked(cli, path, ledger, tmp_path)
 
 
 @pytest.mark.parametrize("option", ["--key", "--checkpoint", "--receipt"])
-@pytest.mark.parametrize("content", [None, b"", b"nonsense", b"\xff\xfe"], ids=["absent", "empty", "text", "bytes"])
-def test_a_key_checkpoint_or_receipt_that_is_none_proves_nothing(cli, path, ledger, tmp_path, option, content):
+@pytest.mark.parametrize(
+    "content", [None, b"", b"nonsense", b"\xff\xfe"], ids=["absent", "empty", "text", "bytes"]
+)
+def test_a_key_checkpoint_or_receipt_that_is_none_proves_nothing(
+    cli, path, ledger, tmp_path, option, content
+):
     send(ledger)
     ledger.checkpoint(NOW)
     given = tmp_path / "given"

@@ -75,6 +75,15 @@ def test_a_big_object_comes_back_whole(store: ObjectStore) -> None:
     assert store.get(KEY) == BIG
 
 
+def test_a_big_object_is_sent_in_parts(moto: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    moto.login(monkeypatch)
+    store: Any = open_store(moto.url("dtm", "parts"))
+    store.put("big", BIG)
+    store.put("small", b"1")
+    tags = [store.client.head_object(Bucket="dtm", Key=f"parts/{key}")["ETag"] for key in ("big", "small")]
+    assert [tag.endswith('-2"') for tag in tags] == [True, False]
+
+
 def test_keys_are_listed_by_their_first_characters(store: ObjectStore) -> None:
     assert store.list() == ()
     for key in ("a/17/x", "a/170/x", "a/18/ü y+z.txt", "b"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,3 +93,46 @@ def publication(**changes: Any) -> Publication:
         "published_at": NOW,
     }
     return Publication(**{**values, **changes})
+
+
+# ---------------------------------------------------------------------------------------- alterations
+
+
+def read(path: Path, query: str) -> list[Any]:
+    connection = sqlite3.connect(path)
+    rows = connection.execute(query).fetchall()
+    connection.close()
+    return rows
+
+
+def tamper(path: Path, *statements: str, rebuild: bool = False) -> None:
+    """What whoever holds the file can do: drop the triggers, change rows, even rebuild the whole tree."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    for statement in statements:
+        assert connection.execute(statement).rowcount != 0, "the attack changed nothing"
+    if rebuild:
+        _rebuild_tree(connection)
+    connection.close()
+
+
+def _rebuild_tree(connection: sqlite3.Connection) -> None:
+    frontier = ledger.Frontier()
+    connection.execute("DELETE FROM ledger_node")
+    for number, (seq, body) in enumerate(
+        connection.execute("SELECT seq, CAST(body AS BLOB) FROM ledger_entry ORDER BY seq").fetchall()
+    ):
+        leaf = ledger.leaf_hash(body)
+        first = ledger.stored_count(number)
+        frontier, added = frontier.append(leaf)
+        connection.execute(
+            "UPDATE ledger_entry SET seq = ?, body = ?, leaf_hash = ? WHERE seq = ?",
+            (number, body, leaf, seq),
+        )
+        connection.executemany(
+            "INSERT INTO ledger_node VALUES (?, ?)", [(first + i, each) for i, each in enumerate(added)]
+        )
+    connection.execute(
+        "UPDATE ledger_head SET size = ?, frontier = ?", (frontier.size, b"".join(frontier.peaks))
+    )

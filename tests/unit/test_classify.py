@@ -175,6 +175,8 @@ def test_a_relation_names_three_columns_and_counts_the_rest() -> None:
     rules = policy(dict.fromkeys(names, PUBLIC), relations=[relation("pair", ["safety"], names[1:])])
     why = classified(rules, *names).columns[0].reasons[0].why
     assert why == "why of pair (beside 'a', 'b', 'c' and 2 more)"
+    why = classified(rules, *names[:4]).columns[0].reasons[0].why
+    assert why == "why of pair (beside 'a', 'b', 'c')"
 
 
 def test_a_relation_does_not_hold_without_one_of_its_groups_or_at_another_grain() -> None:
@@ -280,6 +282,13 @@ def test_the_assessment_that_lapsed_last_is_named_whatever_the_order() -> None:
     late = assessment(id="tst/b", review_by=date(2026, 4, 1))
     for both in ([early, late], [late, early]):
         assert "tst/b" in classified(policy(assessments=both), "site").gaps[0].sentence
+
+
+def test_of_assessments_still_to_be_made_the_first_is_named_whatever_the_order() -> None:
+    early = assessment(id="tst/a", assessed_on=date(2026, 8, 1))
+    late = assessment(id="tst/b", assessed_on=date(2026, 9, 1))
+    for both in ([early, late], [late, early]):
+        assert "tst/a is dated 2026-08-01" in classified(policy(assessments=both), "site").gaps[0].sentence
 
 
 def test_two_assessments_in_force_both_count_and_the_earlier_review_is_the_end() -> None:

@@ -94,11 +94,12 @@ def test_nothing_of_the_data_the_person_or_the_password_can_be_read_on_the_way()
     assert [word for word in hidden if word.encode() in readable.replace(mail.SENDER.encode(), b"")] == []
 
 
-def test_a_long_agreement_id_or_receipt_keeps_the_message_ascii():
-    sent = mail.package()
-    long = mail.dispatch(sent, agreement="npl/santé-" + "x" * 200)
-    raw = mail.message(dispatch=long, attachments=[("entry.json", "application/json", "é".encode())])
-    assert raw.as_bytes().isascii()
+@pytest.mark.parametrize("agreement", ["npl/santé", "npl/santé-" + "x" * 200])
+def test_a_message_is_ascii_whatever_the_agreement_is_called_and_the_receipt_holds(agreement):
+    beside = ("entry.json", "application/json", "é".encode())
+    message = mail.message(dispatch=mail.dispatch(agreement=agreement), attachments=[beside])
+    assert message.as_bytes().isascii()
+    assert agreement in body(parsed(message))
 
 
 def test_a_receipt_goes_beside_the_extract():
@@ -124,6 +125,12 @@ def half_sealed_zip() -> bytes:
     return file.getvalue()
 
 
+def zip_with_flags(content: bytes, flags: int) -> bytes:
+    """The same zip, whose directory claims other flags: bit 0 says that a member is encrypted."""
+    entry = content.index(b"PK\x01\x02")
+    return content[: entry + 8] + flags.to_bytes(2, "little") + content[entry + 10 :]
+
+
 UNSAFE = {
     "said to be plain": (Method.EXCEL_EMAIL, lambda: mail.package(encrypted=False)),
     "plain workbook said to be encrypted": (Method.EXCEL_EMAIL, lambda: mail.package(mail.workbook())),
@@ -135,6 +142,18 @@ UNSAFE = {
     "csv": (Method.DOCUMENT_EMAIL, lambda: mail.package(b"Site,Sex\n" + mail.CANARY.encode())),
     "plain zip": (Method.DOCUMENT_EMAIL, lambda: mail.package(plain_zip())),
     "zip with one plain member": (Method.DOCUMENT_EMAIL, lambda: mail.package(half_sealed_zip())),
+    "zip in the old encryption that anyone breaks": (
+        Method.DOCUMENT_EMAIL,
+        lambda: mail.package(zip_with_flags(plain_zip(), 1)),
+    ),
+    "zip that says it is not encrypted": (
+        Method.DOCUMENT_EMAIL,
+        lambda: mail.package(zip_with_flags(mail.sealed_zip(), 0)),
+    ),
+    "words of an encrypted workbook": (
+        Method.EXCEL_EMAIL,
+        lambda: mail.package("Site,EncryptedPackage".encode("utf-16-le")),
+    ),
     "cut zip": (Method.DOCUMENT_EMAIL, lambda: mail.package(mail.sealed_zip()[:-30])),
     "zip where a workbook was agreed": (Method.EXCEL_EMAIL, mail.zipped),
     "workbook where a zip was agreed": (Method.DOCUMENT_EMAIL, mail.package),

@@ -68,6 +68,10 @@ def test_a_public_table_is_allowed_with_nothing_to_do() -> None:
     assert (decision.audience, decision.expires) == (EVERYONE, date(2026, 12, 31))
 
 
+def test_one_row_is_a_table() -> None:
+    assert decided(policy(), "site", rows=1).outcome is ALLOW
+
+
 def test_each_confidential_and_secret_column_is_refused_with_its_reason() -> None:
     decision = decided(policy(), "site", "children", "phone")
     assert (decision.outcome, decision.level) == (DENY, SECRET)
@@ -174,11 +178,10 @@ def test_of_equally_small_groups_the_one_further_left_is_left_out() -> None:
     assert left_out(decided(rules, "safety", "actor")) == ("safety",)
 
 
-def test_of_equally_small_groups_the_stricter_one_is_left_out() -> None:
+def test_what_is_secret_together_is_no_form_for_a_partner_who_agreed_on_both() -> None:
     rules = policy(
         {"site": PUBLIC, "children": CONFIDENTIAL, "village": PUBLIC},
         relations=[relation("pair", ["site"], ["children"], level=SECRET)],
-        pathways=[pathway(Urgency.LOW, "village"), pathway(Urgency.MEDIUM, "village", "site", "children")],
         shared=("village", "site", "children"),
     )
     decision = decided(rules, "village", "site", "children", audience=MEDIUM)

@@ -1,5 +1,7 @@
 """Policy files: what loads, and what is said of everything that does not."""
 
+# ruff: noqa: E501, ISC004 - whole sentences, as they are printed
+
 import dataclasses
 import json
 import re
@@ -10,6 +12,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
+from dtm_sharing import policy
+from dtm_sharing.errors import PolicyInvalid
+from dtm_sharing.model import Grain, Level, Method, RequestState, Role, Source, Urgency
+from dtm_sharing.policy import files, shape, texts
+from dtm_sharing.policy.files import KINDS
 from support.bad_policies import BAD
 from support.policies import (
     AGREEMENT,
@@ -31,12 +39,6 @@ from support.policies import (
     sample_policy,
     without,
 )
-
-from dtm_sharing import policy
-from dtm_sharing.errors import PolicyInvalid
-from dtm_sharing.model import Grain, Level, Method, RequestState, Role, Source, Urgency
-from dtm_sharing.policy import files, shape, texts
-from dtm_sharing.policy.files import KINDS
 
 REPOSITORY = Path(__file__).parents[2]
 SCHEMAS = REPOSITORY / "policies" / "schemas"
@@ -440,8 +442,6 @@ def test_the_sample_follows_its_schemas(name):
         "bad id",
         "code as a text",
         "role",
-    ]
-    + [
         "bare confidential",
         "CONFIDENTIAL",
         "twice in a list",

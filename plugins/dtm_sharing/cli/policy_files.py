@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -81,11 +80,12 @@ def _read(path: Path) -> bytes | None:
 
 def _replace(path: Path, text: str) -> None:
     """Write the whole file or leave the old one: an editor may be reading it."""
+    new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as new:
-            new.write(text)
-        Path(new.name).chmod(0o644)
-        os.replace(new.name, path)  # noqa: PTH105 - both are strings here
+        new.write_text(text, "utf-8")
+        new.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            new.unlink()
         raise StoreFailed(f"{path}: the schema cannot be written ({error.strerror})") from error

@@ -65,16 +65,16 @@ def _show(organization: str, year: int | None, received: Sequence[Disclosure], f
         emit_data(shapes.as_csv(shapes.DISCLOSURE, shown))
     else:
         when = "" if year is None else f" in {year}"
-        count = f"{len(shown)} disclosure{'' if len(shown) == 1 else 's'}" if shown else "received nothing"
+        count = render.many(len(shown), "disclosure") if shown else "received nothing"
         render.records(f"{organization}{when}: {count}.", [_block(each) for each in shown])
 
 
 def _block(sent: dict[str, Any]) -> tuple[str, dict[str, str]]:
     heading = ("sent_at", "dataset", "round", "level", "state")
     return "  ".join(str(sent[name]) for name in heading), {
-        name.replace("_", " "): "\n".join(value) if isinstance(value, list) else str(value)
+        name.replace("_", " "): "; ".join(value) if isinstance(value, list) else str(value)
         for name, value in sent.items()
-        if value and name not in {*heading, "organization"}
+        if value is not None and name not in {*heading, "organization"}
     }
 
 
@@ -107,7 +107,8 @@ def verify(
         proof = {"size": proved.size, "root": proved.root.hex(), "checkpoints": proved.checkpoints}
         emit_data(shapes.as_json(proof))
     else:
-        emit(f"The ledger is unaltered: {proved.size} entries, {proved.checkpoints} checkpoints.")
+        checkpoints = render.many(proved.checkpoints, "checkpoint")
+        emit(f"The ledger is unaltered: {proved.size} entries, {checkpoints}.")
         emit(f"root {proved.root.hex()}")
         if checkpoint is None and receipt is None:
             emit("Nothing kept elsewhere was compared: only --checkpoint or --receipt shows a ledger that")

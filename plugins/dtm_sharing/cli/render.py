@@ -38,6 +38,10 @@ def word(level: Level | None) -> str:
     return "undecided" if level is None else level.label
 
 
+def many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 # ---------------------------------------------------------------------------------------------- classify
 
 
@@ -83,7 +87,7 @@ def decision(decided: Decision) -> None:
 def _summary(decided: Decision) -> str:
     table = _size(decided.classification)
     if decided.outcome is Outcome.UNDECIDED:
-        return f"{table}. {_many(len(decided.gaps), 'gap')}, so nothing leaves."
+        return f"{table}. {many(len(decided.gaps), 'gap')}, so nothing leaves."
     if decided.outcome is Outcome.DENY:
         return f"{table}, of which {len(decided.refused)} may not go."
     return f"{table}: {word(decided.level)}."
@@ -94,7 +98,7 @@ def _refused(page: Console, decided: Decision, level: Level | None) -> None:
     if not refused:
         return
     indicators = {each.header.key: each.indicator for each in decided.classification.columns}
-    _heading(page, f"Refused, {word(level)}: {_many(len(refused), 'column')}", _COLOURS[level])
+    _heading(page, f"Refused, {word(level)}: {many(len(refused), 'column')}", _COLOURS[level])
     for why, columns in _by_reason(refused, indicators):
         _item(page, why.removeprefix(f"{word(level)}: "))
         for each in columns:
@@ -124,11 +128,11 @@ def _releasable_form(page: Console, decided: Decision) -> None:
         named = ranges(positions[key] for key in form.drop_at_collection)
         _item(
             page,
-            f"Drop what is Secret at collection; until then nothing of the table goes anywhere: {named}.",
+            f"Drop at collection what is Secret: {named}. Until then nothing of the table goes anywhere.",
         )
     named = ranges(positions[key] for key in form.leave_out)
-    kept = _many(len(form.keeps), "column")
-    _item(page, f"Leave out {_many(len(form.leave_out), 'column')}: {named}. The other {kept} may go.")
+    kept = many(len(form.keeps), "column")
+    _item(page, f"Leave out {many(len(form.leave_out), 'column')}: {named}. The other {kept} may go.")
 
 
 def ranges(positions: Iterable[int]) -> str:
@@ -176,16 +180,18 @@ def _page() -> Iterator[Console]:
     """A page that is printed whole, or not at all, without the spaces that fill its lines."""
     from rich.console import Console
 
+    paper = _Paper()
     terminal = True if sys.stdout.isatty() else None  # None: as FORCE_COLOR says
-    page = Console(file=_Paper(), force_terminal=terminal, highlight=False, markup=False, emoji=False)
-    yield page
-    emit("\n".join(line.rstrip() for line in page.file.getvalue().splitlines()))
+    yield Console(file=paper, force_terminal=terminal, highlight=False, markup=False, emoji=False)
+    emit("\n".join(line.rstrip() for line in paper.getvalue().splitlines()))
 
 
 class _Paper(io.StringIO):
     """What a page is written on. It has the terminal's encoding, so that no line is drawn that it lacks."""
 
-    encoding = property(lambda _: sys.stdout.encoding)
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # read-only there, too
+        return sys.stdout.encoding
 
 
 def _line(page: Console, text: str, style: str = "") -> None:
@@ -222,7 +228,7 @@ def _table(page: Console, titles: Sequence[str], rows: Iterable[Sequence[object]
 
 def _missing(page: Console, gaps: Sequence[Gap]) -> None:
     if gaps:
-        _heading(page, f"Missing: {_many(len(gaps), 'gap')}", _COLOURS[None])
+        _heading(page, f"Missing: {many(len(gaps), 'gap')}", _COLOURS[None])
     for each in gaps:
         _item(page, each.sentence)
 
@@ -235,14 +241,10 @@ def _basis(page: Console, judged: Classification, expires: date | None) -> None:
 
 
 def _size(judged: Classification) -> str:
-    rows, columns = _many(judged.rows, "row"), _many(len(judged.columns), "column")
+    rows, columns = many(judged.rows, "row"), many(len(judged.columns), "column")
     return f"{judged.dataset} by {judged.grain}, {rows}, {columns}"
 
 
 def _counts(levels: Iterable[Level | None]) -> str:
     counted = Counter(levels)
     return ", ".join(f"{counted[each]} {word(each)}" for each in _STRICTEST_FIRST if counted[each])
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

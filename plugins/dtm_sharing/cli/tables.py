@@ -136,19 +136,14 @@ def find_column(judged: Classification, dataset: Dataset, name: str) -> ColumnLe
         return by_key[declared]
     found = [each for each in judged.columns if _tidy(each.header.name) == _tidy(name)]
     found = found or [each for each in judged.columns if _tidy(each.header.key) == _tidy(name)]
-    if not found and name.isdecimal():
-        found = [each for each in judged.columns if each.header.position == int(name)]
-        if not found:
-            raise UsageProblem(
-                f"There is no column {int(name)}: the table has {len(judged.columns)} columns."
-            )
+    found = found or [each for each in judged.columns if str(each.header.position) == name]
     if len(found) > 1:
         places = "; ".join(f"{each.header.position} after {each.header.question!r}" for each in found)
         raise UsageProblem(
             f"{len(found)} columns have the header {found[0].header.name!r}: {places}. Name one by position."
         )
     if not found:
-        _say_why_absent(judged, dataset, declared)
+        raise _not_there(judged, dataset, declared)
     return found[0]
 
 
@@ -156,10 +151,12 @@ def _tidy(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _say_why_absent(judged: Classification, dataset: Dataset, name: str) -> None:
+def _not_there(judged: Classification, dataset: Dataset, name: str) -> UsageProblem:
     if any(each.name == name for each in dataset.columns):
-        raise UsageProblem(f"{dataset.id} declares column {name!r}, but the file does not have it.")
-    raise UsageProblem.unknown("column", name, (each.header.key for each in judged.columns))
+        return UsageProblem(f"{dataset.id} declares column {name!r}, but the file does not have it.")
+    if name.isdecimal():
+        return UsageProblem(f"There is no column {name}: the table has {len(judged.columns)} columns.")
+    return UsageProblem.unknown("column", name, (each.header.key for each in judged.columns))
 
 
 def explanation(column: ColumnLevel, missing: list[Gap]) -> str:

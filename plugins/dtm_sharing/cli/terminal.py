@@ -46,5 +46,8 @@ def _write(output: str | bytes) -> None:
 
 
 def abandon_output() -> None:
-    """Nobody takes our output any more: let Python end without trying, and failing, to write the rest."""
+    """Nobody takes our output any more: what is left of it must not fail again when Python ends.
+
+    The recipe of Python's own documentation (library/signal, note on SIGPIPE).
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -56,13 +56,13 @@ def run(folder: Path, round_file: Path | None, *, stay: bool) -> int:
     tell(f"the round is {_shown(file)}")
     pathways = [line.dag_id for line in index(policy) if DATASET in line.datasets]
     with ExitStack() as running:
-        mail = running.enter_context(_catcher(space))
+        mail = running.enter_context(mail_catcher(space))
         tell(f"a mail catcher with STARTTLS and a login listens on port {mail['port']}")
-        server = running.enter_context(_airflow(space, mail))
+        server = running.enter_context(airflow(space, mail))
         server.wait_until_ready([ROUND_DAG, BLOCKED_DAG, *pathways], tell)
         tell(f"Airflow runs at {server.address}; starting {ROUND_DAG}")
         server.trigger(ROUND_DAG, {"round": ROUND, "file": str(file)})
-        runs = _follow(server, {ROUND_DAG, BLOCKED_DAG, *pathways}, tell)
+        runs = follow(server, {ROUND_DAG, BLOCKED_DAG, *pathways}, tell)
         report = Report(space, policy, server, runs, ROUND)
         good = report.show(meant_to_fail=BLOCKED_DAG, expected=[ROUND_DAG, BLOCKED_DAG, *pathways])
         if stay:
@@ -90,7 +90,7 @@ def _shown(file: Path) -> str:
 
 
 @contextmanager
-def _catcher(space: Workspace) -> Iterator[dict[str, Any]]:
+def mail_catcher(space: Workspace) -> Iterator[dict[str, Any]]:
     """The mail catcher as a process of its own: its host, its port, and the authority that vouches for it."""
     space.mail.mkdir(mode=0o700)
     ready = space.mail / "ready.json"
@@ -114,7 +114,7 @@ def _catcher(space: Workspace) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _airflow(space: Workspace, mail: Mapping[str, Any]) -> Iterator[Server]:
+def airflow(space: Workspace, mail: Mapping[str, Any]) -> Iterator[Server]:
     server = Server(space.folder / "airflow", space.environment(mail))
     try:
         server.start()
@@ -123,7 +123,7 @@ def _airflow(space: Workspace, mail: Mapping[str, Any]) -> Iterator[Server]:
         server.stop()
 
 
-def _follow(server: Server, expected: set[str], tell: Progress) -> dict[str, Run]:
+def follow(server: Server, expected: set[str], tell: Progress) -> dict[str, Run]:
     """Wait until every expected DAG has finished a run, or nothing more is going to happen."""
     told: dict[str, str] = {}
     last_change = time.monotonic()

@@ -166,19 +166,22 @@ class Server:
         Raises:
             StoreFailed: Airflow did not answer with success.
         """
+        return self._ask("GET", path, params=query)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Tell the REST API. Raises as ``get``."""
+        return self._ask("POST", path, json=body)
+
+    def _ask(self, method: str, path: str, **content: Any) -> Any:
         try:
-            answer = self._client.get(path, params=query)
+            answer = self._client.request(method, path, **content)
             answer.raise_for_status()
             return answer.json()
         except httpx.HTTPError as problem:
             raise StoreFailed(f"Airflow did not answer {path}: {type(problem).__name__}") from problem
 
     def trigger(self, dag: str, conf: Mapping[str, str]) -> None:
-        answer = self._client.post(
-            f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": dict(conf)}
-        )
-        if answer.is_error:
-            raise StoreFailed(f"Airflow did not start the DAG {dag}: HTTP {answer.status_code}")
+        self.post(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None, "conf": dict(conf)})
 
     def runs(self) -> list[Run]:
         found = self.get("/api/v2/dags/~/dagRuns", limit=100)["dag_runs"]

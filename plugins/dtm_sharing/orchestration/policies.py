@@ -15,15 +15,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset
 
 
-def _public_prefixes() -> tuple[str, ...]:
-    store = os.environ.get("DTM_SHARING_PUBLIC_STORE", "")
-    return (f"{PUBLIC_SCHEME}://", store.rstrip("/")) if store else (f"{PUBLIC_SCHEME}://",)
-
-
 def _is_public(asset: Asset) -> bool:
-    return any(
-        asset.uri == prefix.rstrip("/") or asset.uri.startswith(prefix) for prefix in _public_prefixes()
-    )
+    store = os.environ.get("DTM_SHARING_PUBLIC_STORE", "").rstrip("/")
+    in_store = bool(store) and f"{asset.uri}/".startswith(f"{store}/")
+    return in_store or asset.uri.startswith(f"{PUBLIC_SCHEME}://")
 
 
 def task_policy(task: Any) -> None:

@@ -75,9 +75,14 @@ def _cells(position: int, column: pd.Series[Any]) -> pd.Series[Any]:
         kind = types.infer_dtype(column, skipna=True) if types.is_object_dtype(dtype) else "other"
         if kind not in {"string", "empty"}:
             raise PackageUnsafe(f"Column {position} holds neither text nor numbers: turn its cells into text")
-    column = column.fillna("").reset_index(drop=True)
-    _refuse_long(position, column)
-    return column
+    try:
+        texts = column.fillna("").reset_index(drop=True).astype("str")
+    except UnicodeEncodeError:  # its text shows a part of the cell
+        raise PackageUnsafe(
+            f"Column {position} holds half a character (a lone surrogate): clean the text"
+        ) from None
+    _refuse_long(position, texts)
+    return texts
 
 
 def _refuse_long(position: int, column: pd.Series[Any]) -> None:

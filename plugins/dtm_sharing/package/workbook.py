@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import msoffcrypto
 import python_calamine
@@ -26,7 +28,18 @@ MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of an xlsx worksheet, its header 
 SHEET = "data"
 CREATED = datetime(2000, 1, 1)  # noqa: DTZ001 - the format has no zone; fixed: same table, same bytes
 
-_NOT_OURS = (office.FileFormatError, office.ParseError, office.DecryptionError, office.InvalidKeyError)
+# What msoffcrypto-tool and the OLE reader below it raise on bytes that are no encrypted workbook.
+_BROKEN = (
+    office.FileFormatError,
+    office.ParseError,
+    office.DecryptionError,
+    office.InvalidKeyError,
+    ExpatError,
+    LookupError,
+    OSError,
+    ValueError,
+    struct.error,
+)
 
 # ---------------------------------------------------------------------------------------------- writing
 
@@ -73,8 +86,6 @@ def write(table: Table) -> bytes:
             sheet.put(number, row)
         book.close()
         sheet.fh.close()  # XlsxWriter's objects hold each other, so that half a gigabyte would linger
-    except UnicodeEncodeError:  # its text shows a part of the cell
-        raise PackageUnsafe("A cell holds half a character, which no file can hold: clean the text") from None
     except XlsxWriterException as error:
         raise PackageUnsafe(f"The workbook cannot be written: {type(error).__name__}") from error
     return out.getvalue()
@@ -195,7 +206,7 @@ def opens_with(content: bytes, password: str) -> bool:
         file.load_key(password=password, verify_password=True)
     except office.InvalidKeyError:
         return False
-    except (office.FileFormatError, office.ParseError, office.DecryptionError) as error:
+    except _BROKEN as error:
         raise PackageUnsafe(
             "The workbook does not open as an encrypted workbook: package it again"
         ) from error
@@ -216,7 +227,7 @@ def unseal(content: bytes, password: Password) -> Iterator[Row]:
             raise PackageUnsafe("The workbook is not encrypted: it must not leave")
         file.load_key(password=password.reveal(), verify_password=True)
         file.decrypt(plain, verify_integrity=True)
-    except _NOT_OURS as error:
+    except _BROKEN as error:
         raise PackageUnsafe("The workbook does not open with its password: package it again") from error
     for leak in leaks(plain):
         raise PackageUnsafe(f"The workbook holds more than a table: {leak}")
@@ -267,7 +278,7 @@ def leaks(plain: io.BytesIO) -> Iterator[str]:
             if len(names) != len(_PARTS) or set(names) != _PARTS:
                 yield "there are parts in it that a table does not need"
                 return
-            if _NAMING.search(book.read("docProps/core.xml") + book.read("docProps/app.xml")):
+            if not _NAMING.search(book.read("docProps/core.xml") + book.read("docProps/app.xml")):
                 yield "it names an author, an editor or a company"
             if any(_POINTING.search(book.read(name)) for name in names if "sheet1" not in name):
                 yield "it points to other files, defines names or hides a sheet"

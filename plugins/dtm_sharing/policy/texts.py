@@ -203,7 +203,8 @@ class _Reader:
         if depth > _DEEPEST:
             raise _NotYaml(line, column, "this is nested too deeply for a policy file")
         if isinstance(event, AliasEvent):
-            self.report(line, column, f"aliases ('*{event.anchor}') are not used here; write the value out")
+            name = quoted(f"*{event.anchor}")
+            self.report(line, column, f"aliases ({name}) are not used here; write the value out")
             return UNREADABLE, Place(line, column)
         if getattr(event, "ctag", None) is not None:
             self.report(line, column, "tags ('!…') are not used in policy files; remove it")

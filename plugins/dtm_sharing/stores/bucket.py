@@ -68,7 +68,6 @@ def _client(endpoint: str | None) -> Any:
         signature_version="s3v4",
         # Not every server knows AWS's checksum trailers. We compare SHA-256 ourselves.
         request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
     )
     try:
         session = Session()  # not boto3's own, which keeps the credentials that it saw first

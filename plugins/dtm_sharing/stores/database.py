@@ -6,6 +6,8 @@ never sent again without a person. Protocol, formats and measurements: ``docs/de
 
 from __future__ import annotations
 
+import functools
+import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -34,7 +36,7 @@ from dtm_sharing.stores import ledger_proofs as proofs
 from dtm_sharing.stores import ledger_rows as rows
 from dtm_sharing.stores import ledger_tables as tables
 from dtm_sharing.stores.ledger_audit import Verified, audit
-from dtm_sharing.stores.ledger_tables import LedgerFile
+from dtm_sharing.stores.ledger_tables import LedgerFile, make_file, sqlite_path
 
 # Channels that cannot be asked afterwards whether they have a message. The others are: recover, then look.
 OPAQUE = frozenset({Method.EXCEL_EMAIL, Method.DOCUMENT_EMAIL, Method.TELEPHONE})
@@ -92,54 +94,50 @@ class Ledger:
         self._random = random_bytes
         self._signing_key = signing_key
         self._verifier_key = ledger.verifier_key(signing_key) if signing_key else None
-        self._file = LedgerFile(location, create=create)
         name = ledger.key_name(self._verifier_key) if self._verifier_key else None
-        self._origin, self._salt = self._open(origin or name, create=create)
+        path = sqlite_path(location)
+        if not os.access(path, os.F_OK):
+            if not create:
+                raise StoreFailed(f"there is no ledger at {path}; check the path, or run a round first")
+            make_file(path, functools.partial(self._fill, origin or name))
+        self._file = LedgerFile(path)
+        self._origin, self._salt = self._meta()
         if name and name != self._origin:
             raise UsageProblem(f"the signing key is for the ledger {name}, but this is {self._origin}")
 
-    def _open(self, origin: str | None, *, create: bool) -> tuple[str, bytes]:
-        found = self._meta()
-        if found is None and create:
-            self._file.write_ahead()
-            with self._file.writing() as connection:
-                if not _has_tables(connection):  # another process may have been first
-                    self._make(connection, origin)
-            found = self._meta()
-        if found is None:
-            raise StoreFailed(f"{self._file.path} is not a ledger; check the path")
-        if found["format"] != ledger.FORMAT:
-            raise StoreFailed(
-                f"{self._file.path} has format {found['format']}; this version reads {ledger.FORMAT}"
-            )
-        return found["origin"], found["salt"]
-
-    def _meta(self) -> RowMapping | None:
-        """What the file says of itself; None for an empty file.
-
-        Raises:
-            StoreFailed: the file belongs to another program, and is left as it is.
-        """
-        with self._file.reading() as connection:
-            if not _has_tables(connection):
-                return None
-            if not sa.inspect(connection).has_table(tables.entry.name):
-                raise StoreFailed(
-                    f"{self._file.path} is another program's database; the ledger needs its own file"
-                )
-            return _one(connection, sa.select(tables.meta))
-
-    def _make(self, connection: Connection, origin: str | None) -> None:
-        self._file.make_tables(connection)
+    def _fill(self, origin: str | None, file: LedgerFile) -> None:
         name = origin or f"dtm-sharing.example.org/{self._random(8).hex()}"
         salt = self._random(ledger.SALT_BYTES)
-        connection.execute(tables.meta.insert().values(id=1, format=ledger.FORMAT, origin=name, salt=salt))
-        connection.execute(tables.head.insert().values(id=1, size=0, frontier=b""))
+        file.write_ahead()
+        with file.writing() as connection:
+            file.make_tables(connection)
+            connection.execute(
+                tables.meta.insert().values(id=1, format=ledger.FORMAT, origin=name, salt=salt)
+            )
+            connection.execute(tables.head.insert().values(id=1, size=0, frontier=b""))
+
+    def _meta(self) -> tuple[str, bytes]:
+        """Origin and salt. A database of another program is found out and left as it is."""
+        path = self._file.path
+        with self._file.reading() as connection:
+            ours = set(sa.inspect(connection).get_table_names()) >= {tables.meta.name, tables.entry.name}
+            found = _one(connection, sa.select(tables.meta)) if ours else None
+        if found is None:
+            raise StoreFailed(
+                f"{path} is not a ledger; the ledger needs a file of its own, so check the path"
+            )
+        if found["format"] != ledger.FORMAT:
+            raise StoreFailed(f"{path} has format {found['format']}; this version reads {ledger.FORMAT}")
+        return found["origin"], found["salt"]
 
     @property
     def origin(self) -> str:
         """The ledger's name, first line of its checkpoints and ``source`` of its entries."""
         return self._origin
+
+    def close(self) -> None:
+        """Let go of the file, so that it is whole and can be copied. Any later use opens it again."""
+        self._file.close()
 
     # ----------------------------------------------------------------------------------------- events
 
@@ -551,10 +549,6 @@ class Ledger:
 
 def _one(connection: Connection, query: sa.Select[Any]) -> RowMapping | None:
     return connection.execute(query).mappings().first()
-
-
-def _has_tables(connection: Connection) -> bool:
-    return bool(sa.inspect(connection).get_table_names())
 
 
 def _needed(connection: Connection, key: str) -> RowMapping:

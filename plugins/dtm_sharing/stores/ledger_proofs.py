@@ -18,6 +18,8 @@ def frontier(connection: Connection) -> ledger.Frontier:
     """The tree as it stands. On PostgreSQL the lock on this row is what lines the writers up."""
     query = sa.select(tables.head.c.size, tables.head.c.frontier).with_for_update()
     size, peaks = connection.execute(query).one()
+    if not (isinstance(peaks, bytes) and isinstance(size, int) and len(peaks) == 32 * size.bit_count()):
+        raise LedgerAltered("the ledger's head was altered; run the ledger's verification")
     return ledger.Frontier(size, tuple(peaks[i : i + 32] for i in range(0, len(peaks), 32)))
 
 

@@ -180,6 +180,8 @@ def entry_columns(body: bytes) -> dict[str, Any]:
 
 
 def to_entry(row: RowMapping) -> Entry:
+    if not isinstance(row["body"], bytes):  # SQLite keeps text in a column of bytes if told to
+        raise LedgerAltered(f"entry {row['seq']} was altered: its text is not bytes", row["seq"])
     return Entry(row["seq"], row["event_id"], row["body"], row["leaf_hash"])
 
 

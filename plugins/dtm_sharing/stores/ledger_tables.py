@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +32,7 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from dtm_sharing.errors import StoreFailed, UsageProblem
 
@@ -200,37 +202,49 @@ def _append_only() -> Iterator[str]:
 class LedgerFile:
     """The SQLite file of a ledger: gives transactions, and turns SQLite's errors into our sentences.
 
-    A connection is opened per transaction: that survives a fork, leaves no write-ahead log behind when
-    nobody is at work, and costs less than the fsync that follows.
+    Connections are kept, because SQLite's last one to close costs several fsyncs. They are dropped when
+    this process turns out to be a fork, or the file another one: no entry may go into a file that is gone.
     """
 
-    def __init__(self, location: str | Path, *, create: bool) -> None:
-        self.path = sqlite_path(location)
-        if not self.path.exists():
-            self._make(create)
+    def __init__(self, path: Path) -> None:
+        self.path = path
         engine = sa.create_engine(
-            "sqlite+pysqlite://", creator=self._connect, poolclass=NullPool, hide_parameters=True
+            "sqlite+pysqlite://", creator=self._connect, hide_parameters=True, poolclass=QueuePool
         )
         sa.event.listen(engine, "begin", _begin)
         self._engine = engine
         self._reader = engine.execution_options(read_only=True)
+        self._opened = self._identity()
+        weakref.finalize(self, engine.dispose)
 
-    def _make(self, create: bool) -> None:  # noqa: FBT001 - private, one caller
-        if not create:
-            raise StoreFailed(f"there is no ledger at {self.path}; check the path, or run a round first")
+    def close(self) -> None:
+        """Give the connections back; the next use opens new ones. The last to close folds the log in."""
+        self._engine.dispose()
+
+    def _identity(self) -> tuple[int, int, int]:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            found = self.path.stat()
         except OSError as error:
-            raise StoreFailed(f"the ledger cannot be created at {self.path}: {error.strerror}") from error
+            raise StoreFailed(f"the ledger at {self.path} is gone: {error.strerror}") from error
+        return os.getpid(), found.st_dev, found.st_ino
+
+    def _keep_to_this_file(self) -> None:
+        identity = self._identity()
+        if identity != self._opened:
+            # In a fork the connections are the parent's to close (SQLite: never use one across a fork).
+            self._engine.dispose(close=identity[0] == self._opened[0])
+            self._opened = identity
 
     def _connect(self) -> sqlite3.Connection:
         folder, log = self.path.parent, self.path.with_name(f"{self.path.name}-wal")
         writable = os.access(self.path, os.W_OK) and os.access(folder, os.W_OK)
         mode = "mode=rw" if writable else "mode=ro" if log.exists() else "mode=ro&immutable=1"
         uri = f"file:{quote(str(self.path.absolute()))}?{mode}"
-        # isolation_level None: the driver begins nothing by itself, _begin does.
-        connection = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
+        # isolation_level None: the driver begins nothing by itself, _begin does. The pool gives a connection
+        # to one thread at a time.
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             connection.execute("PRAGMA synchronous=FULL").close()  # a commit survives a power cut
         except sqlite3.Error:
@@ -238,15 +252,15 @@ class LedgerFile:
             raise
         return connection
 
-    def write_ahead(self) -> None:
-        """Let readers and a writer work at once (WAL). The file keeps the mode, so it is set when it is made."""
-        with closing(self._connect()) as connection:
-            connection.execute("PRAGMA journal_mode=WAL").close()
-
     def make_tables(self, connection: Connection) -> None:
         _tables.create_all(connection)
         for trigger in _append_only():
             connection.exec_driver_sql(trigger)
+
+    def write_ahead(self) -> None:
+        """Let readers and a writer work at once (WAL). The file keeps the mode: it is set when it is made."""
+        with self._sentences(), closing(self._connect()) as connection:
+            connection.execute("PRAGMA journal_mode=WAL").close()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -262,13 +276,52 @@ class LedgerFile:
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        self._keep_to_this_file()
+        with self._sentences(), _opened(engine) as connection:
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
         try:
-            with _opened(engine) as connection:
-                yield connection
-                connection.commit()
+            yield
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = str(getattr(error, "orig", None) or error)
             raise StoreFailed(f"the ledger at {self.path} did not do what was asked: {cause}") from error
+
+
+def make_file(path: Path, fill: Callable[[LedgerFile], None]) -> None:
+    """Make a ledger beside its place and put it there whole: nobody ever sees half of one.
+
+    If another process was first, its ledger stays. The file has mode 0600, a new folder 0700.
+
+    Raises:
+        StoreFailed: the file cannot be made there.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        try:
+            made = LedgerFile(draft)
+            fill(made)
+            made.close()
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink()
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreFailed(f"the ledger cannot be made at {path}: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name must survive a power cut as well, or the first entries go with it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sqlite_path(location: str | Path) -> Path:

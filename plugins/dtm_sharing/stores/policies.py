@@ -31,8 +31,8 @@ def read_policies(folder: Path) -> Policy:
         loaded = policy.parse(files)
     except PolicyInvalid as invalid:
         # A folder whose files cannot be read at all is not also empty.
-        found = invalid.problems if files or not problems else ()
-        raise PolicyInvalid(tuple(sorted({*problems, *found}, key=str))) from invalid
+        found = [each for each in invalid.problems if isinstance(each, Problem) and (files or not problems)]
+        raise PolicyInvalid(tuple(sorted({*problems, *found}))) from invalid
     if problems:
         raise PolicyInvalid(tuple(sorted(problems)))
     return loaded

@@ -1,0 +1,255 @@
+"""The straight path to a focal point, over real stores and a real mail server."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from pathlib import Path
+
+import pytest
+
+from dtm_sharing import ledger, pipeline
+from dtm_sharing.errors import DispatchOpen, GateDenied, PackageUnsafe, StoreFailed, Undecided
+from dtm_sharing.model import Audience, DispatchState, Package, Stage, Urgency
+from dtm_sharing.package import reopen
+from dtm_sharing.stores.credentials import Credentials
+from support import mail
+from support.policies import AGREEMENT, ASSESSMENT, REQUEST, patched, sample_files
+from support.spaces import CANARY, DATASET, KEYS, Space, admitted, raw_round, space
+
+LOW = Audience("xyz/child-protection", Urgency.LOW)
+MEDIUM = Audience("xyz/child-protection", Urgency.MEDIUM)
+
+
+def attachments(path: Path) -> dict[str, bytes]:
+    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    return {str(part.get_filename()): _bytes(part) for part in message.iter_attachments()}
+
+
+def _bytes(part: email.message.Message) -> bytes:
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content
+
+
+def opened(each: Space, content: bytes, filename: str, channel: str) -> list[list[str]]:
+    held = Credentials(each.folder / "credentials.db", KEYS.credentials).password_for(
+        "xyz/scpa-primary", channel, each.clock()
+    )
+    artefact = Package(filename, "", content, "", encrypted=True, rows=0, columns=())
+    table = reopen(artefact, held.password)
+    return [list(table.columns), *table.values.tolist()]
+
+
+def test_the_focal_point_gets_exactly_the_agreed_indicators_encrypted_and_a_receipt(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        (sending,) = pipeline.share(admitted(stores), LOW, stores)
+        assert sending.state is DispatchState.SENT
+        (message,) = here.messages()
+        assert b"primary@scpa.example.org" in message.read_bytes()
+        parts = attachments(message)
+        assert set(parts) == {"data.xlsx", "entry.json", "entry.tlog-proof"}
+        table = opened(here, parts["data.xlsx"], "data.xlsx", "excel-email")
+        assert table[0] == ["Site ID", "District", "Child-headed households"]
+        assert table[1] == ["open-0-0", "open-0-1", f"{CANARY}-0-6"]
+        assert len(table) == 6
+        proof = parts["entry.tlog-proof"].decode()
+        ledger.verify_receipt(proof, parts["entry.json"], KEYS.checkpoint_verifier)
+        (disclosure,) = stores.ledger.disclosures("scpa")
+        assert (disclosure.columns, disclosure.rows) == (tuple(table[0]), 5)
+        assert here.verified()
+
+
+def test_each_focal_point_of_a_pathway_gets_a_message_and_a_password_of_its_own(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        sendings = pipeline.share(admitted(stores, Stage.COLLECTED), MEDIUM, stores)
+        assert [each.dispatch.focal_point for each in sendings] == ["xyz/scpa-primary", "xyz/scpa-secondary"]
+        first, second = (attachments(path)["data.zip"] for path in here.messages())
+        assert opened(here, first, "data.zip", "document-email")
+        with pytest.raises(PackageUnsafe):
+            opened(here, second, "data.zip", "document-email")
+
+
+def test_a_second_run_sends_nothing_twice(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        ref = admitted(stores)
+        first = pipeline.share(ref, LOW, stores)
+        again = pipeline.share(ref, LOW, here.stores())
+        assert [each.dispatch for each in again] == [each.dispatch for each in first]
+        assert len(here.messages()) == 1
+        assert here.events().count("dispatch.sent") == 1
+
+
+FAULTS = {
+    # what the server does           state after it                     may be tried again
+    "refuses the recipient": ({"RCPT": "550 no such user"}, DispatchState.FAILED, False),
+    "refuses for now": ({"RCPT": "451 later"}, DispatchState.NEW, True),
+    "refuses the data": ({"content": "554 no"}, DispatchState.FAILED, False),
+    "drops the line after the data": ({"content": mail.Do.DROP}, DispatchState.OUTCOME_UNKNOWN, False),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_not_known_to_have_arrived_is_said_and_sent_again_only_where_that_is_safe(fault, tmp_path):
+    script, state, retry = FAULTS[fault]
+    with space(tmp_path, script) as here:
+        stores = here.stores()
+        ref = admitted(stores)
+        with pytest.raises(DispatchOpen) as refusal:
+            pipeline.share(ref, LOW, stores)
+        assert refusal.value.retry is retry
+        key = stores.ledger.open_dispatches(here.clock())
+        kept = len(here.messages())
+        assert isinstance(here.server, mail.Scripted)
+        here.server.script = {}
+        if retry:
+            (sending,) = pipeline.share(ref, LOW, stores)
+            assert sending.state is DispatchState.SENT
+            assert len(here.messages()) == kept + 1
+        else:
+            with pytest.raises(DispatchOpen, match=state):
+                pipeline.share(ref, LOW, stores)
+            assert len(here.messages()) == kept, key
+        assert here.verified()
+
+
+def test_a_server_with_another_certificate_gets_nothing(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        other = mail.foreign_authority(tmp_path)
+        assert here.server is not None
+        stranger = pipeline.Stores(
+            **{
+                **{name: getattr(stores, name) for name in stores.__slots__},
+                "channel": type(stores.channel)(mail.settings(here.server, ca_file=other)),
+            }
+        )
+        with pytest.raises(DispatchOpen, match="certificate") as refusal:
+            pipeline.share(admitted(stores), LOW, stranger)
+        assert refusal.value.retry
+        assert here.messages() == []
+        (sending,) = pipeline.share(admitted(stores), LOW, stores)
+        assert sending.state is DispatchState.SENT
+
+
+class Killed(BaseException):
+    """As a SIGKILL would: nothing of ours may catch it."""
+
+
+def test_a_task_killed_between_packaging_and_sending_goes_on_with_the_same_artefact(tmp_path, monkeypatch):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        ref = admitted(stores)
+
+        def killed(*_: object) -> None:
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(stores.ledger), "claim", killed)
+            with pytest.raises(Killed):
+                pipeline.share(ref, LOW, stores)
+        assert here.messages() == []
+        (kept,) = (tmp_path / "restricted" / "outbox").rglob("data.xlsx")
+        (sending,) = pipeline.share(ref, LOW, here.stores())
+        assert attachments(here.messages()[0])["data.xlsx"] == kept.read_bytes()
+        assert sending.state is DispatchState.SENT
+        assert here.events().count("dispatch.intent") == 1
+
+
+def test_a_task_killed_while_sending_never_sends_again_by_itself(tmp_path, monkeypatch):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        ref = admitted(stores)
+
+        def killed(*_: object) -> None:
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(stores.ledger), "conclude", killed)
+            with pytest.raises(Killed):
+                pipeline.share(ref, LOW, stores)
+        assert len(here.messages()) == 1
+        with pytest.raises(StoreFailed) as busy:  # the lease of the dead task still runs
+            pipeline.share(ref, LOW, stores)
+        assert busy.value.retry
+        here.clock.now += 2 * pipeline.LEASE
+        with pytest.raises(DispatchOpen, match="outcome-unknown") as refusal:
+            pipeline.share(ref, LOW, stores)
+        assert not refusal.value.retry
+        assert len(here.messages()) == 1
+
+
+def test_an_artefact_that_was_changed_in_the_store_does_not_leave(tmp_path, monkeypatch):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        ref = admitted(stores)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(stores.ledger), "claim", lambda *_: (_ for _ in ()).throw(Killed))
+            with pytest.raises(Killed):
+                pipeline.share(ref, LOW, stores)
+        (kept,) = (tmp_path / "restricted" / "outbox").rglob("data.xlsx")
+        kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+        with pytest.raises(PackageUnsafe, match="SHA-256"):
+            pipeline.share(ref, LOW, stores)
+        assert here.messages() == []
+
+
+STOPPED = {
+    # what has ended or is missing            file, old, new
+    "the agreement has ended": (AGREEMENT, "valid_until: 2027-09-30", "valid_until: 2026-11-01"),
+    "the request was revoked": (REQUEST, "state: approved", "state: revoked"),
+    "the assessment has lapsed": (ASSESSMENT, "review_by: 2027-09-14", "review_by: 2026-11-21"),
+}
+
+
+@pytest.mark.parametrize("why", STOPPED)
+def test_nothing_is_packaged_or_sent_when(why, tmp_path):
+    here = Space(tmp_path)
+    ref = admitted(here.stores())
+    stores = here.stores(patched(sample_files(), *STOPPED[why]))
+    with pytest.raises((Undecided, GateDenied)):
+        pipeline.share(ref, LOW, stores)
+    assert not (tmp_path / "restricted" / "outbox").exists()
+    assert here.events()[-1] in {"release.undecided", "release.denied"}
+
+
+def test_low_urgency_waits_until_the_round_is_cleaned(tmp_path):
+    here = Space(tmp_path)
+    stores = here.stores()
+    with pytest.raises(Undecided, match="cleaned"):
+        pipeline.share(admitted(stores, Stage.COLLECTED), LOW, stores)
+
+
+def test_a_round_that_still_holds_something_secret_goes_to_nobody(tmp_path):
+    here = Space(tmp_path)
+    stores = here.stores()
+    ref, _ = pipeline.admit(raw_round(), DATASET, Stage.CLEANED, "7", stores)
+    with pytest.raises(GateDenied, match="until collection drops"):
+        pipeline.share(ref, LOW, stores)
+    with pytest.raises(GateDenied, match="until collection drops"):
+        pipeline.publish(ref, stores, releasable=True)
+    assert here.published() == []
+
+
+def test_a_second_round_of_a_month_waits_for_the_first_of_the_next(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        assert len(pipeline.share_in_time(admitted(stores, round_="7"), LOW, stores)) == 1
+        assert pipeline.share_in_time(admitted(stores, round_="8"), LOW, stores) == ()
+        assert len(here.messages()) == 1
+        here.clock.on(days=10)
+        (sending,) = pipeline.share_due(stores)
+        assert sending.dispatch.round == "8"
+        assert pipeline.share_due(stores) == ()
+        assert len(here.messages()) == 2
+
+
+def test_medium_urgency_does_not_wait(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        for round_ in "78":
+            pipeline.share_in_time(admitted(stores, Stage.COLLECTED, round_), MEDIUM, stores)
+        assert len(here.messages()) == 4
