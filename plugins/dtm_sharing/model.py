@@ -189,8 +189,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A declared column. ``continued_by`` are headers such as "If other, please specify" that stand
-    directly after it, may repeat in the file, and take its class."""
+    """A declared column.
+
+    ``continued_by`` are headers such as "If other, please specify" that stand directly after it, may repeat
+    in the file, and take its class.
+    """
 
     name: str
     spellings: tuple[str, ...]
@@ -617,8 +620,10 @@ class Disclosure:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, before it is in the ledger. ``data`` is JSON: no cell values, no names of
-    people, no unsalted hashes; strings, ints, lists and objects only.
+    """Something that happened, before it is in the ledger.
+
+    ``data`` is JSON of strings, ints, lists and objects: no cell values, no names of people, no unsalted
+    hashes.
     """
 
     type: str  # noun.past-participle, e.g. dispatch.sent

@@ -61,7 +61,7 @@ def test_publishing_again_changes_nothing(tmp_path):
 def test_collection_drops_the_secret_columns_and_says_how_many(tmp_path):
     here = Space(tmp_path)
     stores = here.stores()
-    ref, labelled = pipeline.admit(raw_round(), DATASET, Stage.COLLECTED, "7", stores)
+    _, labelled = pipeline.admit(raw_round(), DATASET, Stage.COLLECTED, "7", stores)
     assert "Site manager phone" not in {column.header.key for column in labelled.columns}
     assert b'"dropped_at_collection":1' in stores.ledger.entries("classification.assigned")[0].body
     for path in (tmp_path / "restricted").rglob("*"):

@@ -336,6 +336,58 @@ def test_the_same_id_in_two_kinds_is_no_problem():
     assert "site-type" in sample_policy(same).relations
 
 
+def test_an_assessment_covers_datasets_of_its_own_operation():
+    flood = sample_files()[OPERATION].replace(b"xyz/earthquake", b"xyz/flood")
+    two = {**sample_files(), "xyz/flood.yaml": flood}
+    other = patched(two, DATASET, "operation: xyz/earthquake", "operation: xyz/flood")
+    assert problems(other) == [
+        f"{ASSESSMENT}:5:12: 'xyz/site-assessment' belongs to the operation 'xyz/flood', not to this one"
+    ]
+
+
+def test_an_agreement_has_two_sides_and_no_third():
+    third = {**sample_files(), "xyz/focal_points/ngo.yaml": sample_files()[SCPA].replace(b"scpa", b"ngo")}
+    files_ = patched(
+        third, AGREEMENT, "scpa: xyz/scpa-primary}", "scpa: xyz/scpa-primary, ngo: xyz/ngo-primary}"
+    )
+    assert problems(files_) == [
+        f"{AGREEMENT}:6:56: 'ngo' is no side of this agreement; both sides are iom and scpa"
+    ]
+
+
+def test_while_table_a_is_broken_other_agencies_words_are_not_called_unknown():
+    files_ = patched(sample_files(), RELATIONS, "level: Confidential", "level: other-agencies:restricted")
+    (found,) = problems(
+        patched(files_, CLASSIFICATION, "includes: [personal data]", "includes: personal data")
+    )
+    assert found.startswith(f"{CLASSIFICATION}:22:15: 'includes' must be a list")
+    bare = patched(sample_files(), RELATIONS, "level: Confidential", "level: confidential")
+    assert len(problems({**bare, CLASSIFICATION: b"kind: classification\nid: [\n"})) == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        (CLASSIFICATION, "levels"),
+        (PROTECTION, "indicators"),
+        (RELATIONS, "relations"),
+        (DATASET, "columns"),
+        (ASSESSMENT, "assessors"),
+        (ASSESSMENT, "impact"),
+        (IOM, "people"),
+        (AGREEMENT, "signed"),
+        (AGREEMENT, "pathways"),
+    ],
+)
+@pytest.mark.parametrize("value", ["nonsense", "[nonsense]", "{a: nonsense}", "7", "", "[]", "{}"])
+def test_the_checks_get_on_with_a_value_that_has_no_shape_at_all(file, key, value):
+    text = sample_files()[file].decode() + f"{key}_: x\n"
+    changed = re.sub(rf"^{key}:(.*\n)( .*\n)*", f"{key}: {value}\n", text, flags=re.MULTILINE)
+    found = problems({**sample_files(), file: changed.encode()})
+    assert any(each.startswith(f"{file}:") and f"'{key}_' is not a key" in each for each in found)
+    assert not [each for each in found if "None" in each]
+
+
 def test_nothing_that_describes_a_person_is_in_a_problem():
     secret = {"title": "Ms Ada", "name": "Ada L.", "email": "ada@", "mobile": "+000 12345"}
     person = (

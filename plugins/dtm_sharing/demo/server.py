@@ -23,6 +23,7 @@ from dtm_sharing.errors import StoreFailed
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 300
+STOP_SECONDS = 8  # some of its processes wait for each other; what is left then is ended
 PASSWORDS = "simple_auth_manager_passwords.json.generated"
 FINISHED = {"success", "failed"}
 
@@ -215,8 +216,8 @@ class Server:
             for member in members:
                 with suppress(psutil.NoSuchProcess):
                     end(member)
-            _, members = psutil.wait_procs(members, timeout=20)
-        self._process.wait(timeout=20)
+            _, members = psutil.wait_procs(members, timeout=STOP_SECONDS)
+        self._process.wait(timeout=STOP_SECONDS)
 
 
 def _session(pid: int) -> int | None:

@@ -278,7 +278,7 @@ def leaks(plain: io.BytesIO) -> Iterator[str]:
             if len(names) != len(_PARTS) or set(names) != _PARTS:
                 yield "there are parts in it that a table does not need"
                 return
-            if not _NAMING.search(book.read("docProps/core.xml") + book.read("docProps/app.xml")):
+            if _NAMING.search(book.read("docProps/core.xml") + book.read("docProps/app.xml")):
                 yield "it names an author, an editor or a company"
             if any(_POINTING.search(book.read(name)) for name in names if "sheet1" not in name):
                 yield "it points to other files, defines names or hides a sheet"

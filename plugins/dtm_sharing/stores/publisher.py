@@ -26,7 +26,7 @@ class Publisher:
         """Put an object into the public store, if its clearance says so.
 
         Raises:
-            GateDenied: the clearance is forged, lapsed, for another audience, for other bytes or another path.
+            GateDenied: the clearance is forged, lapsed, or for another audience, other bytes, another path.
             StoreFailed: the store did not take it; nothing half-written is visible.
         """
         try:
