@@ -25,8 +25,8 @@ from dtm_sharing.errors import LedgerAltered, UsageProblem
 from dtm_sharing.model import Event
 
 FORMAT = 1  # of the entries; the number ends ``dataschema`` in every one of them
-SCHEMA = "https://dtm-sharing.example.org/schemas/ledger-entry/"
-TYPE_PREFIX = "org.example.dtm-sharing."
+SCHEMA = "urn:dtm-sharing:ledger-entry:"
+TYPE_PREFIX = "dtm-sharing."
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 NONCE_BYTES = 16
 SALT_BYTES = 32

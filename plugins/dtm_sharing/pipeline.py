@@ -273,9 +273,10 @@ def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef]]:
         path = agreement.pathway(Urgency.LOW)
         for line in path.shares if path else ():
             audience = Audience(agreement_id, Urgency.LOW)
-            had = {each.round for each in _received(audience, line.dataset, stores)}
+            had = {(each.round, each.focal_point) for each in _received(audience, line.dataset, stores)}
+            people = gate.recipients(stores.policy, path, stores.now().date()) if path else ()
             for ref in stores.ledger.rounds(line.dataset, Stage.CLEANED):
-                if ref.round not in had:
+                if not people or any((ref.round, person.id) not in had for person in people):
                     yield audience, ref
 
 
@@ -351,7 +352,6 @@ def _decided(decision: Decision, ref: TableRef, now: datetime) -> Event:
             "columns": len(decision.classification.columns),
             "refused": len(decision.refused),
             "gaps": sorted({gap.kind for gap in decision.gaps}),
-            "rows": ref.rows,
             "policy_digest": decision.classification.policy_digest,
             "as_of": decision.classification.as_of.isoformat(),
             **({"agreement": agreement} if agreement else {}),
@@ -371,7 +371,6 @@ def _classified(labelled: Classification, dropped: int, now: datetime) -> Event:
             "stage": str(labelled.stage),
             "columns": dict(levels),
             "dropped_at_collection": dropped,
-            "rows": labelled.rows,
             "policy_digest": labelled.policy_digest,
         },
     )

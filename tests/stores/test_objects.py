@@ -382,10 +382,12 @@ def test_an_object_that_breaks_off_is_not_taken_for_whole(monkeypatch: pytest.Mo
         thread.start()
         server = Server(f"http://127.0.0.1:{httpd.server_port}")
         server.login(monkeypatch)
-        with pytest.raises(StoreFailed, match=r"Could not read s3://dtm/k: .* broke off"):
-            open_store(server.url("dtm")).get("k")
-        httpd.shutdown()
-        thread.join()
+        try:
+            with pytest.raises(StoreFailed, match=r"Could not read s3://dtm/k: .* broke off"):
+                open_store(server.url("dtm")).get("k")
+        finally:
+            httpd.shutdown()
+            thread.join()
 
 
 def test_waiting_and_trying_again_are_bounded(moto: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,18 +43,18 @@ def test_golden_an_entry_has_these_bytes():
     assert BODY.decode() == (
         '{"data":{"liste":["é","\u2028",true,null],"round":"2026-10","zahl":3},'
         '"datacontenttype":"application/json",'
-        '"dataschema":"https://dtm-sharing.example.org/schemas/ledger-entry/1",'
+        '"dataschema":"urn:dtm-sharing:ledger-entry:1",'
         '"id":"0b5a3a4e-58e4-5a0e-a0f1-3a7c9a1d6a10",'
         '"nonce":"000102030405060708090a0b0c0d0e0f",'
         '"organization":"scpa","organizationseq":4,'
         '"recordedtime":"2026-11-03T04:30:01.000000Z","source":"dtm.example.org/npl","specversion":"1.0",'
         '"subject":"7d1cbe6c-7f5b-5a39-8f57-0d0a2b1b9f11","time":"2026-11-03T04:30:00.000005Z",'
-        '"type":"org.example.dtm-sharing.dispatch.intent"}'
+        '"type":"dtm-sharing.dispatch.intent"}'
     )
     assert ledger.leaf_hash(BODY).hex() == GOLDEN_LEAF
 
 
-GOLDEN_LEAF = "ab80ed8e99ca308400c7e9e6165ac5300ce5539f4da67ae82f807b5ad0dc7d18"
+GOLDEN_LEAF = "7cfd59ce634e2aaddfe99d90482e80434156b2cb7197992d3f2cb5e866e82cc2"
 
 
 def test_an_entry_without_an_organization_has_no_number_of_one():

@@ -360,7 +360,7 @@ def test_while_table_a_is_broken_other_agencies_words_are_not_called_unknown():
     (found,) = problems(
         patched(files_, CLASSIFICATION, "includes: [personal data]", "includes: personal data")
     )
-    assert found.startswith(f"{CLASSIFICATION}:22:15: 'includes' must be a list")
+    assert found.startswith(f"{CLASSIFICATION}:18:15: 'includes' must be a list")
     bare = patched(sample_files(), RELATIONS, "level: Confidential", "level: confidential")
     assert len(problems({**bare, CLASSIFICATION: b"kind: classification\nid: [\n"})) == 2
 
@@ -405,6 +405,13 @@ def test_a_problem_is_one_line_whatever_it_quotes():
     (found,) = problems(files_)
     assert re.fullmatch(rf"{DATASET}:7:8: 'si  \[31mtex{{50}}…' is not a grain; .*", found)
     assert found.isprintable()
+
+
+def test_a_key_that_cannot_be_printed_is_quoted_without_it():
+    files_ = patched(
+        sample_files(), GENERAL, "names: {en: [district]", 'names: {en: [district], "a\\eb": [1]'
+    )
+    assert all(each.isprintable() for each in problems(files_))
 
 
 def test_every_kind_of_fault_that_pydantic_can_find_here_has_a_sentence_of_ours():

@@ -88,7 +88,7 @@ def _cells(position: int, column: pd.Series[Any]) -> pd.Series[Any]:
 def _refuse_long(position: int, column: pd.Series[Any]) -> None:
     # A character outside the BMP counts twice, so what is longer than half of the limit is counted exactly.
     for row, each in column[column.str.len() > LONGEST_TEXT // 2].items():
-        if len(str(each).encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_TEXT + 1:
+        if len(str(each).encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_TEXT:
             raise PackageUnsafe(
                 f"Row {int(str(row)) + 1}, column {position}: the text is longer than the {LONGEST_TEXT:,} "
                 "characters that a spreadsheet keeps: shorten it, or leave the column out"

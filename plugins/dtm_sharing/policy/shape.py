@@ -93,7 +93,7 @@ def _problem(found: Document, fault: ErrorDetails) -> Problem:
         return found.problem_at_key(path[:-1], _sentence(fault, str(path[-2]), quoted(path[-2])))
     path += tuple(fault.get("ctx", {}).get("below", ()))
     name = next((step for step in reversed(path) if isinstance(step, str)), found.kind)
-    key = f"an item of '{name}'" if path and isinstance(path[-1], int) else quoted(name)
+    key = f"an item of {quoted(name)}" if path and isinstance(path[-1], int) else quoted(name)
     if fault["type"] == "extra_forbidden":
         model = _model_at(type(found.part), path[:-1])
         known = did_you_mean(name, model.model_fields)

@@ -100,7 +100,7 @@ def read(file: str, content: bytes) -> Text:
     return Text(file, data, place, tuple(reader.problems))
 
 
-class _NotYaml(Exception):  # noqa: N818 - it says what the file is
+class _NotYaml(Exception):
     """The file cannot be read further than here."""
 
     def __init__(self, line: int, column: int, sentence: str) -> None:
