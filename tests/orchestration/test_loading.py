@@ -102,7 +102,7 @@ def test_a_dag_with_a_public_outlet_outside_the_gate_does_not_load(kind, tmp_pat
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "leak.py").write_text(DAG_FILE.format(task=AROUND_THE_GATE[kind]))
-    found = loaded(dags, tmp_path / "home", DTM_SHARING_PUBLIC_STORE="s3://dtm-open")
+    found = loaded(dags, tmp_path / "home", DTM_SHARING_PUBLIC_STORE="s3://dtm-open?region=eu")
     assert found["dags"] == []
     ((_, problem),) = found["errors"].items()
     assert "leak" in problem

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import email
 import email.policy
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from dtm_sharing.errors import DispatchOpen, GateDenied, PackageUnsafe, StoreFai
 from dtm_sharing.model import Audience, DispatchState, Package, Stage, Urgency
 from dtm_sharing.package import reopen
 from dtm_sharing.stores.credentials import Credentials
+from dtm_sharing.stores.smtp import Smtp
 from support import mail
 from support.policies import AGREEMENT, ASSESSMENT, REQUEST, patched, sample_files
 from support.spaces import CANARY, DATASET, KEYS, Space, admitted, raw_round, space
@@ -121,12 +126,7 @@ def test_a_server_with_another_certificate_gets_nothing(tmp_path):
         stores = here.stores()
         other = mail.foreign_authority(tmp_path)
         assert here.server is not None
-        stranger = pipeline.Stores(
-            **{
-                **{name: getattr(stores, name) for name in stores.__slots__},
-                "channel": type(stores.channel)(mail.settings(here.server, ca_file=other)),
-            }
-        )
+        stranger = replace(stores, channel=Smtp(mail.settings(here.server, ca_file=other)))
         with pytest.raises(DispatchOpen, match="certificate") as refusal:
             pipeline.share(admitted(stores), LOW, stranger)
         assert refusal.value.retry
@@ -135,42 +135,66 @@ def test_a_server_with_another_certificate_gets_nothing(tmp_path):
         assert sending.state is DispatchState.SENT
 
 
-class Killed(BaseException):
-    """As a SIGKILL would: nothing of ours may catch it."""
+# The process ends itself as an operator, a node or a memory limit would end it: nothing of ours can clean up.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from types import SimpleNamespace
+sys.path[:0] = [{tests!r}]
+from support.spaces import Space
+from dtm_sharing import pipeline
+from dtm_sharing.model import Audience, Stage, Urgency
+from dtm_sharing.stores.database import Ledger
+
+Ledger.{at} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+folder, port, ca_file = sys.argv[1:]
+stores = Space(Path(folder), SimpleNamespace(port=int(port), ca_file=Path(ca_file))).stores()
+ref = stores.ledger.registered("xyz/site-assessment", Stage.CLEANED, "7")
+pipeline.share(ref, Audience("xyz/child-protection", Urgency.LOW), stores)
+"""
 
 
-def test_a_task_killed_between_packaging_and_sending_goes_on_with_the_same_artefact(tmp_path, monkeypatch):
+def killed(here: Space, at: str) -> None:
+    """Share the admitted round in a process that is killed when it comes to this step of the ledger."""
+    assert here.server is not None
+    code = KILLED.format(tests=str(Path(__file__).parents[1]), at=at)
+    arguments = [str(here.folder), str(here.server.port), str(here.server.ca_file)]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], check=False, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_task_killed_between_packaging_and_recording_starts_over(tmp_path):
     with space(tmp_path) as here:
         stores = here.stores()
         ref = admitted(stores)
+        killed(here, at="intend")
+        assert here.messages() == []
+        (sending,) = pipeline.share(ref, LOW, stores)
+        assert sending.state is DispatchState.SENT
+        (kept,) = (tmp_path / "restricted" / "outbox").rglob("data.xlsx")
+        assert attachments(here.messages()[0])["data.xlsx"] == kept.read_bytes()
 
-        def killed(*_: object) -> None:
-            raise Killed
 
-        with monkeypatch.context() as patch:
-            patch.setattr(type(stores.ledger), "claim", killed)
-            with pytest.raises(Killed):
-                pipeline.share(ref, LOW, stores)
+def test_a_task_killed_between_packaging_and_sending_goes_on_with_the_same_artefact(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        ref = admitted(stores)
+        killed(here, at="claim")
         assert here.messages() == []
         (kept,) = (tmp_path / "restricted" / "outbox").rglob("data.xlsx")
-        (sending,) = pipeline.share(ref, LOW, here.stores())
-        assert attachments(here.messages()[0])["data.xlsx"] == kept.read_bytes()
+        before = kept.read_bytes()
+        (sending,) = pipeline.share(ref, LOW, stores)
+        assert attachments(here.messages()[0])["data.xlsx"] == before
         assert sending.state is DispatchState.SENT
         assert here.events().count("dispatch.intent") == 1
+        assert here.verified()
 
 
-def test_a_task_killed_while_sending_never_sends_again_by_itself(tmp_path, monkeypatch):
+def test_a_task_killed_while_sending_never_sends_again_by_itself(tmp_path):
     with space(tmp_path) as here:
         stores = here.stores()
         ref = admitted(stores)
-
-        def killed(*_: object) -> None:
-            raise Killed
-
-        with monkeypatch.context() as patch:
-            patch.setattr(type(stores.ledger), "conclude", killed)
-            with pytest.raises(Killed):
-                pipeline.share(ref, LOW, stores)
+        killed(here, at="conclude")
         assert len(here.messages()) == 1
         with pytest.raises(StoreFailed) as busy:  # the lease of the dead task still runs
             pipeline.share(ref, LOW, stores)
@@ -180,16 +204,14 @@ def test_a_task_killed_while_sending_never_sends_again_by_itself(tmp_path, monke
             pipeline.share(ref, LOW, stores)
         assert not refusal.value.retry
         assert len(here.messages()) == 1
+        assert here.verified()
 
 
-def test_an_artefact_that_was_changed_in_the_store_does_not_leave(tmp_path, monkeypatch):
+def test_an_artefact_that_was_changed_in_the_store_does_not_leave(tmp_path):
     with space(tmp_path) as here:
         stores = here.stores()
         ref = admitted(stores)
-        with monkeypatch.context() as patch:
-            patch.setattr(type(stores.ledger), "claim", lambda *_: (_ for _ in ()).throw(Killed))
-            with pytest.raises(Killed):
-                pipeline.share(ref, LOW, stores)
+        killed(here, at="claim")
         (kept,) = (tmp_path / "restricted" / "outbox").rglob("data.xlsx")
         kept.write_bytes(kept.read_bytes()[:-1] + b"x")
         with pytest.raises(PackageUnsafe, match="SHA-256"):

@@ -33,14 +33,15 @@ import pytest
 import yaml
 
 from dtm_sharing.stores import settings
+from dtm_sharing.stores.database import Ledger
 from dtm_sharing.stores.keys import MASTER_BYTES, Keys
 from dtm_sharing.stores.objects import open_store
 from dtm_sharing.stores.smtp import SmtpSettings
-from support import s3
+from support import ledgers, s3
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
-MAKE_SECRETS = ROOT / "deploy" / "make_secrets.py"
+MAKE_SECRETS = ROOT / "docs" / "make_secrets.py"
 ORIGIN = "dtm.example.org"
 WORKER = "scheduler"  # the LocalExecutor runs its tasks there
 
@@ -702,17 +703,20 @@ def test_the_guides_public_key_is_the_one_that_verifies_the_ledger(guide, made):
     assert done.stdout.decode().strip() == Keys.derive(keys["password"], keys["host"]).checkpoint_verifier
 
 
-def test_the_guides_backup_is_a_whole_ledger_even_while_it_is_written(guide, tmp_path):
-    from dtm_sharing.stores.database import Ledger
-
-    place = tmp_path / "ledger" / "ledger.db"
+def test_the_guides_backup_holds_all_entries_of_a_ledger_in_use(guide, tmp_path):
+    place, copy = tmp_path / "ledger" / "ledger.db", tmp_path / "copy.db"
     keys = Keys.derive(base64.b64encode(bytes(32)).decode(), ORIGIN)
-    source = Ledger(place, signing_key=keys.checkpoint)
     code = inside(guide, "backup").replace("/ledger/ledger.db", str(place))
-    copy = tmp_path / "copy.db"
+    source = Ledger(place, signing_key=keys.checkpoint)
+    source.record_all(ledgers.event(number) for number in range(3))  # still in the write-ahead log
+    source.checkpoint(ledgers.NOW)
     copy.write_bytes(run_inside(code).stdout)
     restored = Ledger(copy, create=False)
-    assert restored.verify(keys.checkpoint_verifier) == source.verify(keys.checkpoint_verifier)
+    proved = restored.verify(keys.checkpoint_verifier)
+    assert proved == source.verify(keys.checkpoint_verifier)
+    assert proved.size == 3
+    for each in (source, restored):
+        each.close()
 
 
 def run_inside(code: str) -> subprocess.CompletedProcess[bytes]:

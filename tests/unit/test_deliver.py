@@ -127,7 +127,7 @@ def half_sealed_zip() -> bytes:
 
 def zip_with_flags(content: bytes, flags: int) -> bytes:
     """The same zip, whose directory claims other flags: bit 0 says that a member is encrypted."""
-    entry = content.index(b"PK\x01\x02")
+    entry = content.rindex(b"PK\x01\x02")
     return content[: entry + 8] + flags.to_bytes(2, "little") + content[entry + 10 :]
 
 

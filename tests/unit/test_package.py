@@ -633,6 +633,7 @@ SPOILT_WORKBOOKS: dict[str, tuple[Callable[[Any, Any], object], list[list[Any]]]
     "a column more": (lambda *_: None, [[*HEADER, "x"], ["S0", "1"], ["S1", ""], ["S2", "2", CANARY]]),
     "columns swapped": (lambda *_: None, [HEADER[::-1], ["1", "S0"], ["", "S1"], ["2", "S2"]]),
     "rows swapped": (lambda *_: None, [HEADER, ["S1", ""], ["S0", "1"], ["S2", "2"]]),
+    "another header": (lambda *_: None, [["Site ID", "Type"], ["S0", "1"], ["S1", ""], ["S2", "2"]]),
     "no header": (lambda *_: None, [["S0", "1"], ["S1", ""], ["S2", "2"]]),
     "another name of the sheet": (lambda _, sheet: setattr(sheet, "name", CANARY), []),
 }
@@ -668,6 +669,37 @@ def test_a_formula_far_down_a_large_sheet_is_found() -> None:
                 part = old.read(name).replace(cell, f'<c r="{place}"><f>1+1</f><v>2</v></c>'.encode() + cell)
                 new.writestr(name, part)
         assert "formulas" in next(workbook.leaks(out), "")
+
+
+@pytest.mark.parametrize("split", range(4))
+def test_a_formula_is_found_where_two_blocks_of_reading_meet(split: int) -> None:
+    formula, block = b"<f>1+1</f>", 1 << 20
+    plain = plain_workbook(lambda *_: None, [["x"]])
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(plain)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            part = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                head, cell, tail = part.partition(b"<t>x</t></is></c>")
+                padding = b"x" * (block - split - len(head) - len(cell) - len(b'<c r="B1">'))
+                part = head + cell.replace(b"x", b"x" + padding, 1) + b'<c r="B1">' + formula + b"</c>" + tail
+                assert part.index(formula) == block - split
+            new.writestr(name, part)
+    assert "formulas" in next(workbook.leaks(out), "")
+
+
+def test_a_wrong_integrity_value_is_noticed_though_all_decrypts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seal = workbook.seal
+
+    def altered(rows: tables.Table, secret: Password) -> bytes:
+        content = seal(rows, secret)
+        start = content.index(b'encryptedHmacValue="') + len(b'encryptedHmacValue="')
+        other = b"A" if content[start : start + 1] != b"A" else b"B"
+        return content[:start] + other + content[start + 1 :]
+
+    monkeypatch.setattr(workbook, "seal", altered)
+    with pytest.raises(PackageUnsafe, match="does not open with its password"):
+        build(approved(table()), table(), EXCEL, PASSWORD)
 
 
 def test_a_workbook_that_was_not_encrypted_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -731,6 +763,7 @@ SPOILT_ZIPS = {
     "a row less": zipped(GOOD_CSV.removesuffix(b"S2,2\r\n")),
     "a row more": zipped(GOOD_CSV + b"S3,\r\n"),
     "a ragged row": zipped(GOOD_CSV + b"S3\r\n"),
+    "another header": zipped(GOOD_CSV.replace(b"Site ID", b"Site")),
     "no header": zipped(GOOD_CSV[GOOD_CSV.index(b"S0") :]),
     "an open quote": zipped(GOOD_CSV + b'"S3'),
     "not UTF-8": zipped(GOOD_CSV.replace(b"S2", b"S\xff")),

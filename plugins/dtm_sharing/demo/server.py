@@ -69,7 +69,6 @@ def environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log),
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log),
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "false",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, PartitionedAssetTimetable
 
-from dtm_sharing.model import Audience, Urgency
+from dtm_sharing.model import Audience, Stage, Urgency
 from dtm_sharing.orchestration.assets import stage_asset
 from dtm_sharing.orchestration.edge import plainly
 from dtm_sharing.orchestration.rounds import triggering_tables
@@ -26,15 +26,20 @@ def pathway_dags() -> Iterator[DAG]:
     home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
     for line in read_index(Settings.read(os.environ).policies, home / "dtm_sharing"):
         stage = Urgency(line.urgency).stage
-        arrivals = reduce(or_, [stage_asset(dataset, stage) for dataset in line.datasets])
         with DAG(
             line.dag_id,
-            schedule=PartitionedAssetTimetable(assets=arrivals),
+            schedule=_arrivals(line.datasets, stage),
             description=f"{line.organization}: {line.method}, {line.timeline}, once {stage} ({line.source})",
             tags=["dtm_sharing", line.urgency],
         ) as dag:
             SharePathway(task_id="share", agreement=line.agreement, urgency=line.urgency, retries=RETRIES)
         yield dag
+
+
+@cache
+def _arrivals(datasets: tuple[str, ...], stage: Stage) -> PartitionedAssetTimetable:
+    """The schedule of all pathways that follow these datasets. Shared, for to make it is half of a DAG."""
+    return PartitionedAssetTimetable(assets=reduce(or_, [stage_asset(each, stage) for each in datasets]))
 
 
 def monthly_dag() -> DAG:

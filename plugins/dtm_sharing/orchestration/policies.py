@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _is_public(asset: Asset) -> bool:
-    store = os.environ.get("DTM_SHARING_PUBLIC_STORE", "").rstrip("/")
+    store = os.environ.get("DTM_SHARING_PUBLIC_STORE", "").partition("?")[0].rstrip("/")
     in_store = bool(store) and f"{asset.uri}/".startswith(f"{store}/")
     return in_store or asset.uri.startswith(f"{PUBLIC_SCHEME}://")
 

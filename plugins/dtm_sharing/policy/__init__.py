@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
-
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from typing import TYPE_CHECKING, Any
 
 from dtm_sharing.errors import PolicyInvalid
 from dtm_sharing.model import Policy
-from dtm_sharing.policy import build, checks, index, shape, texts
-from dtm_sharing.policy.files import KINDS
 from dtm_sharing.policy.problems import Problem
+
+if TYPE_CHECKING:
+    from dtm_sharing.policy import shape
 
 __all__ = ["Problem", "digest", "parse", "schemas"]
 
@@ -30,6 +28,9 @@ def parse(files: Mapping[str, bytes]) -> Policy:
     Raises:
         PolicyInvalid: its ``problems`` are all ``Problem``s, sorted by file, line and column.
     """
+    # Not above: a DAG file needs the digest only, and the models cost more than all the rest of its parsing.
+    from dtm_sharing.policy import build, checks, index, shape, texts
+
     if not files:
         sentence = "there is no policy file here; a policy begins with classification.yaml"
         raise PolicyInvalid((Problem(".", 1, 1, sentence),))
@@ -66,22 +67,14 @@ def digest(files: Mapping[str, bytes]) -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-class _ForEditors(GenerateJsonSchema):
-    """No ``null`` anywhere: a key without a value is an error, an optional one is left out."""
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-
 def schemas() -> dict[str, dict[str, Any]]:
     """Kind → JSON schema (2020-12) of its files, for editors and for pre-commit checks."""
+    from dtm_sharing.policy.files import KINDS, ForEditors
+
     return {
         kind: {
-            "$schema": _ForEditors.schema_dialect,
-            **model.model_json_schema(schema_generator=_ForEditors),
+            "$schema": ForEditors.schema_dialect,
+            **model.model_json_schema(schema_generator=ForEditors),
             "title": f"dtm_sharing policy file: {kind}",
         }
         for kind, model in KINDS.items()

@@ -14,7 +14,8 @@ from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
 
 from dtm_sharing.model import Grain, Level, Method, RequestState, Role, Urgency
 from dtm_sharing.policy.problems import instead, quoted
@@ -422,3 +423,13 @@ KINDS: dict[str, type[Part]] = {
     "request": RequestFile,
     "agreement": AgreementFile,
 }
+
+
+class ForEditors(GenerateJsonSchema):
+    """No ``null`` anywhere: a key without a value is an error, an optional one is left out."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])

@@ -157,7 +157,7 @@ class Credentials:
                 database.row_factory = sqlite3.Row
                 database.execute("PRAGMA synchronous = FULL")
                 database.execute("PRAGMA secure_delete = ON")  # what is revoked is overwritten
-                database.execute("BEGIN")
+                database.execute("BEGIN IMMEDIATE")
                 try:
                     yield database
                 except BaseException:

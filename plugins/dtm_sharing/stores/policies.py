@@ -58,12 +58,12 @@ def _read(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
         )
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
-    for path in _walk(folder, problems):
-        name = path.relative_to(folder).as_posix()
-        if sentence := _why_not(path):
+    for name, path in _walk(folder, problems):
+        is_file = path.is_file()
+        if sentence := _why_not(path.name, is_file=is_file):
             problems.append(Problem(name, 1, 1, sentence))
         # A misnamed file is read all the same, so that what it names is not called missing as well.
-        if path.is_file() and path.suffix.lower() in {".yaml", ".yml"}:
+        if is_file and name.lower().endswith((".yaml", ".yml")):
             try:
                 files[name] = path.read_bytes()
             except OSError as error:
@@ -71,8 +71,8 @@ def _read(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
     return files, problems
 
 
-def _walk(folder: Path, problems: list[Problem]) -> Iterator[Path]:
-    """Every file that may be a policy file, in order of name."""
+def _walk(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
+    """Every file that may be a policy file, with its name relative to the folder, in order of name."""
 
     def unreadable(error: OSError) -> None:
         name = Path(error.filename).relative_to(folder).as_posix()
@@ -80,25 +80,24 @@ def _walk(folder: Path, problems: list[Problem]) -> Iterator[Path]:
 
     for where, folders, names in os.walk(folder, onerror=unreadable):
         here = Path(where)
+        within = "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
         skipped = {_TESTS, _SCHEMAS} if here == folder else {_TESTS}
         folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in skipped)
         for each in folders:
             if (here / each).is_symlink():
-                name = (here / each).relative_to(folder).as_posix()
                 sentence = "this folder is a link, which is not followed; put its files here"
-                problems.append(Problem(name, 1, 1, sentence))
+                problems.append(Problem(f"{within}{each}", 1, 1, sentence))
         for each in sorted(names):
             if not each.startswith((".", "#")) and not each.lower().endswith(_BACKUPS):
-                yield here / each
+                yield f"{within}{each}", here / each
 
 
-def _why_not(path: Path) -> str | None:
+def _why_not(name: str, *, is_file: bool) -> str | None:
     """Why a file that seems to be a policy file is not one; None if it is one, or does not seem to be."""
-    name = path.name.lower()
-    if ".yaml" not in name and ".yml" not in name:
+    if ".yaml" not in name.lower() and ".yml" not in name.lower():
         return None
-    if path.suffix != ".yaml":
+    if not name.endswith(".yaml"):
         return "a policy file's name ends in .yaml; rename this file, or begin its name with a dot"
-    if not path.is_file():
+    if not is_file:
         return "this is not a file that can be read; remove it or mend the link"
     return None

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the secret files that docker-compose.yml mounts, once: nothing that is there is replaced.
 
-    python3 deploy/make_secrets.py /etc/dtm-sharing/secrets --origin dtm.example.org
+    python3 docs/make_secrets.py /etc/dtm-sharing/secrets --origin dtm.example.org
 
 Needs Python 3.9 or later and openssl, nothing else. The folder gets mode 0700, which keeps other accounts of
 the host out; the files get 0444, because those who read them in the containers are not the account that
