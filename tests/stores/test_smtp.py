@@ -463,6 +463,7 @@ def test_every_way_of_writing_it_is_encrypted(extra, port, starttls, chosen):
         ({"timeout": "soon"}, "timeout is not a number"),
         ({"timeout": "inf"}, "seconds above zero"),
         ({"limit": -1}, "seconds above zero"),
+        ({"limit": 301}, "limit is above 300 seconds"),
     ],
 )
 def test_a_connection_that_makes_no_sense_or_weakens_the_way_out_is_refused(extra, words):

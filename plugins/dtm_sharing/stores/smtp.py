@@ -26,6 +26,7 @@ from dtm_sharing.errors import UsageProblem
 from dtm_sharing.model import Receipt
 
 TIMEOUT, LIMIT = 60.0, 240.0  # seconds
+LONGEST_LIMIT = 300.0  # seconds: a third of the outbox's lease
 _SUBMISSION, _SUBMISSIONS = 587, 465  # RFC 6409 with STARTTLS; RFC 8314 with TLS from the first byte
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
@@ -48,8 +49,8 @@ class SmtpSettings:
     can switch off is not a control.
 
     ``starttls`` False means TLS from the first byte. ``ca_file`` (PEM) replaces the machine's authorities.
-    ``timeout``: seconds for one answer or one block of data. ``limit``: seconds for the whole attempt. An
-    outbox's lease must be longer than three times that, or a second worker sets out while the first sends.
+    ``timeout``: seconds for one answer or one block of data. ``limit``: seconds for the whole attempt, up to
+    LONGEST_LIMIT: an attempt that outlives the outbox's lease would meet a second worker's.
     """
 
     host: str
@@ -80,6 +81,8 @@ class SmtpSettings:
             )
         if not all(isfinite(each) and each > 0 for each in (self.timeout, self.limit)):
             raise UsageProblem("the SMTP connection's timeout and limit are seconds above zero; correct them")
+        if self.limit > LONGEST_LIMIT:
+            raise UsageProblem(f"the SMTP connection's limit is above {LONGEST_LIMIT:.0f} seconds; lower it")
 
     @property
     def domain(self) -> str:
@@ -298,8 +301,11 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-class _Unwanted(Exception):  # noqa: N818  an answer, not an error: it ends in a receipt
-    """The server answered something else than the step needs, or does not offer what it needs."""
+class _Unwanted(Exception):
+    """The server answered something else than the step needs, or does not offer what it needs.
+
+    An answer rather than an error: it ends in a receipt.
+    """
 
     def __init__(self, answer: int | Fault) -> None:
         super().__init__(answer)
