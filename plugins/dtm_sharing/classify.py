@@ -54,8 +54,9 @@ def identify(headers: Sequence[str], dataset: Dataset) -> tuple[Header, ...]:
     Case, spaces at the ends, runs of spaces and Unicode composition do not count. "If other, please specify"
     belongs to the question that it stands after, if that question declares it: then its key is
     ``"<question>: <continuation>"``. Elsewhere it is unknown, as is every text that nobody declared.
-    Where no text at all is declared, the row may be data (files without a header row exist): then no text
-    of it is kept, only positions, so that no cell value reaches a message.
+    Where fewer than half of the texts stand in the policy, the row may be data (files without a header row
+    exist, and a pivoted frame has cells for names): then no text that is not in the policy is kept, only its
+    position, so that no cell value reaches a message.
 
     Raises:
         TableUnreadable: two columns have the same key, so nobody can say which is which.
@@ -81,8 +82,10 @@ def identify(headers: Sequence[str], dataset: Dataset) -> tuple[Header, ...]:
         else:
             question = None
             found.append(_unknown(position, _tidy(text)))
-    if not any(_declares(dataset, header) for header in found):
-        return tuple(_unknown(header.position, "", "unknown") for header in found)
+    texts = [folded for text in headers if (folded := _fold(text))]
+    declared = {*named, *keyed, *(folded for _, folded in continued)}
+    if 2 * sum(text in declared for text in texts) < len(texts):
+        found = [each if _declares(dataset, each) else _unknown(each.position, "", "unknown") for each in found]
     _refuse_repeats(found)
     return tuple(found)
 

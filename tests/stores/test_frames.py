@@ -103,6 +103,12 @@ def test_where_both_rows_hold_declared_names_the_fuller_one_is_the_header(read: 
     assert cells(table) == [ROW]
 
 
+def test_where_both_rows_hold_as_many_declared_names_the_declared_row_is_the_header(read: Any) -> None:
+    table = read(as_csv([["Site ID", "Women"], ["", ""], ["Women", "Site ID"], ["5", "S1"]]))
+    assert table.whole
+    assert cells(table) == [["5", "S1"]]
+
+
 def test_a_header_in_row_1_by_declaration_counts_as_whole(read: Any) -> None:
     table = read(as_csv([HEADER, ROW]), replace(DATASET, header_row=1))
     assert table.whole
@@ -186,8 +192,36 @@ def test_the_declared_encoding_is_used(read: Any, encoding: str) -> None:
     assert cells(table) == [row]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_header(read: Any) -> None:
-    assert list(read(as_csv([KEYS, ROW]).encode("utf-8-sig")).frame.columns) == KEYS
+@pytest.mark.parametrize(("written", "declared"), [("utf-8-sig", "utf-8"), ("utf-16", "utf-16-le")])
+def test_a_byte_order_mark_is_no_part_of_the_header(read: Any, written: str, declared: str) -> None:
+    content = as_csv([KEYS, ROW]).encode(written)
+    assert list(read(content, replace(DATASET, encoding=declared)).frame.columns) == KEYS
+
+
+def test_a_cell_may_reach_over_the_blocks_that_are_read_at_a_time(
+    read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "BLOCK", 128)
+    rows = [["S1", "a\nb, c\n" * 9, "", "5", 'say "x"', ""], ROW, ROW] * 9
+    assert cells(read(as_csv([TOTALS, TITLE, HEADER, *rows]))) == rows
+
+
+@pytest.mark.parametrize(
+    ("body", "pair"),
+    {
+        "": True,
+        "a,b\n": True,
+        '"a","b, c"\r\n"d\n","e"': True,
+        '"say ""x""","""","",""': True,
+        '"a': False,
+        '"a"b,c': False,
+        'a"b"': False,
+        '"a" ,b': False,
+        '"a""': False,
+    }.items(),
+)
+def test_quotes_as_in_rfc_4180_are_recognised_at_once(body: str, pair: bool) -> None:
+    assert frames._quotes_pair(memoryview(body.encode())) is pair
 
 
 def test_a_quote_inside_an_unquoted_cell_is_a_character(read: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,22 +100,19 @@ def publication(**changes: Any) -> Publication:
 
 
 def read(path: Path, query: str) -> list[Any]:
-    connection = sqlite3.connect(path)
-    rows = connection.execute(query).fetchall()
-    connection.close()
-    return rows
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
 
 
 def tamper(path: Path, *statements: str, rebuild: bool = False) -> None:
     """What whoever holds the file can do: drop the triggers, change rows, even rebuild the whole tree."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        connection.execute(f"DROP TRIGGER {name}")
-    for statement in statements:
-        assert connection.execute(statement).rowcount != 0, "the attack changed nothing"
-    if rebuild:
-        _rebuild_tree(connection)
-    connection.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert connection.execute(statement).rowcount != 0, "the attack changed nothing"
+        if rebuild:
+            _rebuild_tree(connection)
 
 
 def _rebuild_tree(connection: sqlite3.Connection) -> None:

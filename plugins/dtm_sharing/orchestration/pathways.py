@@ -26,13 +26,13 @@ def pathway_dags() -> Iterator[DAG]:
     home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
     for line in read_index(Settings.read(os.environ).policies, home / "dtm_sharing"):
         stage = Urgency(line.urgency).stage
-        with DAG(
+        dag = DAG(
             line.dag_id,
             schedule=_arrivals(line.datasets, stage),
             description=f"{line.organization}: {line.method}, {line.timeline}, once {stage} ({line.source})",
             tags=["dtm_sharing", line.urgency],
-        ) as dag:
-            SharePathway(task_id="share", agreement=line.agreement, urgency=line.urgency, retries=RETRIES)
+        )
+        SharePathway(task_id="share", agreement=line.agreement, urgency=line.urgency, retries=RETRIES, dag=dag)
         yield dag
 
 

@@ -62,7 +62,7 @@ def open_stores() -> Stores:
     return Stores(
         policy=open_policy(),
         restricted=open_store(settings.restricted_store),
-        publisher=Publisher(open_store(settings.public_store), ledger.verifier_key(keys.clearance)),
+        publisher=Publisher(open_store(settings.public_store, restricted=False), keys.clearance_verifier),
         clearance_key=keys.clearance,
         ledger=open_ledger(),
         credentials=Credentials(settings.credentials, keys.credentials),

@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dtm_sharing.errors import PackageUnsafe
 from dtm_sharing.model import PUBLIC, Approved, Dispatch, Level, Method, Outcome, Package
 from dtm_sharing.package.password import Password, generate_password
-from dtm_sharing.package.table import BLOCK, Row, Table, prepare, text
+from dtm_sharing.package.table import BLOCK, Cell, Row, Table, prepare, text
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = [
     "MINIMUM_WORDS",
@@ -241,16 +242,23 @@ def _blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 def _frame(blocks: Iterable[list[Row]], header: tuple[str, ...]) -> pd.DataFrame:
     """Rows as a frame of text. Only one block of rows is Python objects at a time."""
-    import pandas as pd
+    import pyarrow as pa
 
-    empty: list[Row] = []
-    frames = []
-    for block in chain(blocks, [empty]):
+    columns: list[list[pa.Array]] = [[] for _ in header]
+    for block in blocks:
         if any(len(row) != len(header) for row in block):
             raise PackageUnsafe("The artefact has rows of different lengths: build it again")
-        columns = list(zip(*block, strict=True)) or [()] * len(header)
-        texts = {
-            n: pd.array([text(cell) for cell in column], dtype="str") for n, column in enumerate(columns)
-        }
-        frames.append(pd.DataFrame(texts))
-    return pd.concat(frames, ignore_index=True).set_axis(list(header), axis="columns")
+        for column, cells in zip(columns, zip(*block, strict=True), strict=True):
+            column.append(_texts(cells))
+    whole = [pa.chunked_array(column, pa.large_string()) for column in columns]
+    frame: pd.DataFrame = pa.table(whole, names=list(header)).to_pandas()
+    return frame
+
+
+def _texts(cells: tuple[Cell, ...]) -> pa.Array:
+    import pyarrow as pa
+
+    try:  # nearly all columns are text already, and Arrow sees that faster than we do
+        return pa.array(cells, pa.large_string())
+    except pa.ArrowTypeError:
+        return pa.array([text(cell) for cell in cells], pa.large_string())

@@ -112,18 +112,23 @@ def _find_header(path: Path, head: list[list[str]], dataset: Dataset) -> tuple[i
         commas = any(len(cells) > 1 for cells in head)
         hint = "" if commas else " (are its cells separated by commas?)"
         raise TableUnreadable(
-            f"{path}: no column of {dataset.id} stands in row {dataset.header_row}, where its header should "
-            f"be, nor in row 1{hint}; check the file, or header_row in {dataset.source.file}"
+            f"{path}: the columns of {dataset.id} stand neither in row {dataset.header_row}, where its header "
+            f"should be, nor in row 1{hint}; of a header's cells at least half are declared: check the file, "
+            f"or header_row and columns in {dataset.source.file}"
         )
     return row, head[row - 1]
 
 
 def _declared(cells: Sequence[str], dataset: Dataset) -> int:
-    """How many different cells are declared columns. Repeats are left out: elsewhere they are an error."""
+    """How many different cells are declared columns; none, where those are fewer than half of the filled ones.
+
+    A row of data may hold a declared name by chance. Repeats are left out: elsewhere they are an error.
+    """
     names = {column.name for column in dataset.columns}
     once = {" ".join(cell.casefold().split()): cell for cell in cells}
     headers = identify([cell for folded, cell in once.items() if folded], dataset)
-    return sum(header.name in names or header.question is not None for header in headers)
+    declared = sum(header.name in names or header.question is not None for header in headers)
+    return declared if 2 * declared >= len(headers) else 0
 
 
 def _headers(names: Sequence[str], dataset: Dataset, table: str) -> tuple[Header, ...]:
@@ -263,7 +268,6 @@ class _Csv:
                 arrow.ParseOptions(newlines_in_values=True, ignore_empty_lines=width > 1),
                 arrow.ConvertOptions(
                     check_utf8=False,  # it was decoded just now
-                    strings_can_be_null=False,
                     column_types=dict.fromkeys(names, pa.large_string()),
                 ),
             )

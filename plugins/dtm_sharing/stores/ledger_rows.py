@@ -116,9 +116,14 @@ class Projection:
 DISPATCH = Projection(
     "dispatch.intent",
     tables.dispatch,
-    shown=("agreement", "urgency", "dataset", "round", "level", "method"),
+    # The entry goes with the message as a receipt: it shows what the message's own text says, and no more.
+    shown=("agreement", "method"),
     sealed=(
+        "urgency",
         "purpose",
+        "dataset",
+        "round",
+        "level",
         "columns",
         "rows",
         "focal_point",

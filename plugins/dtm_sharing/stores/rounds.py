@@ -187,7 +187,7 @@ def _tagged(frame: pd.DataFrame, classification: Classification) -> pa.Table:
 def _arrow(frame: pd.DataFrame, dataset: str) -> pa.Table:
     import pyarrow as pa
 
-    bare = frame.reset_index(drop=True)
+    bare = frame.copy(deep=False)
     bare.attrs = {}  # an author's notes; they would go into the file
     try:
         return pa.Table.from_pandas(bare, preserve_index=False)

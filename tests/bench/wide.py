@@ -1,0 +1,96 @@
+"""A round as wide as wanted, and the policy under which nearly all of it may leave.
+
+    python -m tests.bench.wide FOLDER ROWS COLUMNS
+
+The sample's dataset with more declared columns, each of an indicator that it has already; a request and an
+agreement over every indicator that is not Secret; and a made-up round of that shape.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from dtm_sharing.demo.answers import CHOICES
+from dtm_sharing.demo.sample import DATASET, write_sample
+from dtm_sharing.model import Dataset, Grain, Level, Policy
+from dtm_sharing.stores.policies import read_policies
+from tests.bench.agreements import copy_policies
+
+REQUEST = """\
+kind: request
+id: npl/everything-request
+organization: scpa
+purpose: Measure what an extract of everything costs
+datasets: [{dataset}]
+indicators: [{indicators}]
+state: approved
+requested_on: 2026-09-21
+decided_on: 2026-10-05
+valid_from: 2026-10-05
+valid_until: 2028-10-14
+"""
+PATHWAY = """\
+  - urgency: {urgency}
+    timeline: {timeline}
+    share:
+      - dataset: {dataset}
+        indicators: [{indicators}]
+    destination: [npl/scpa-primary]
+    method: {method}
+"""
+AGREEMENT = """\
+kind: agreement
+id: npl/everything
+organization: scpa
+request: npl/everything-request
+signed: {{iom: npl/iom-primary, scpa: npl/scpa-primary}}
+valid_from: 2026-10-15
+valid_until: 2028-10-14
+pathways:
+{pathways}"""
+
+
+def make(folder: Path, rows: int, columns: int) -> dict[str, int]:
+    """Write ``folder/policies`` and ``folder/round.csv``. Tells how many columns may leave."""
+    policies = copy_policies(folder / "policies")
+    declared = read_policies(policies).datasets[DATASET]
+    missing = columns - _width(declared)
+    with (policies / "npl" / "datasets" / "site-assessment.yaml").open("a", encoding="utf-8") as file:
+        for number, indicator in enumerate(_cycled(missing), start=1):
+            file.write(f"  - name: 99.{number} Made-up question\n    indicator: {indicator}\n")
+    policy = read_policies(policies)
+    dataset = policy.datasets[DATASET]
+    allowed = ", ".join(_not_secret(policy, dataset))
+    ways = (("low", "monthly", "excel-email"), ("medium", "within 2 days", "document-email"))
+    pathways = "".join(
+        PATHWAY.format(urgency=u, timeline=t, method=m, dataset=DATASET, indicators=allowed)
+        for u, t, m in ways
+    )
+    request = REQUEST.format(dataset=DATASET, indicators=allowed)
+    (policies / "npl" / "requests" / "everything.yaml").write_text(request, encoding="utf-8")
+    agreement = AGREEMENT.format(pathways=pathways)
+    (policies / "npl" / "agreements" / "everything.yaml").write_text(agreement, encoding="utf-8")
+    read_policies(policies)
+    write_sample(folder / "round.csv", rows, dataset=dataset)
+    return {"columns": _width(dataset), "leaving": _width(dataset) - len(dataset.drop_at_collection)}
+
+
+def _width(dataset: Dataset) -> int:
+    return sum(1 + len(column.continued_by) for column in dataset.columns)
+
+
+def _cycled(count: int) -> list[str]:
+    """Choice questions, over and over: the generator has answers for as many of each as there are."""
+    names = sorted(CHOICES)
+    return [names[number % len(names)] for number in range(count)]
+
+
+def _not_secret(policy: Policy, dataset: Dataset) -> list[str]:
+    used = {column.indicator for column in dataset.columns}
+    return sorted(each for each in used if policy.indicators[each].levels[Grain.SITE] < Level.SECRET)
+
+
+if __name__ == "__main__":
+    print(json.dumps(make(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
