@@ -85,7 +85,9 @@ def identify(headers: Sequence[str], dataset: Dataset) -> tuple[Header, ...]:
     texts = [folded for text in headers if (folded := _fold(text))]
     declared = {*named, *keyed, *(folded for _, folded in continued)}
     if 2 * sum(text in declared for text in texts) < len(texts):
-        found = [each if _declares(dataset, each) else _unknown(each.position, "", "unknown") for each in found]
+        found = [
+            each if _declares(dataset, each) else _unknown(each.position, "", "unknown") for each in found
+        ]
     _refuse_repeats(found)
     return tuple(found)
 

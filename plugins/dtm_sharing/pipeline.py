@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dtm_sharing import classify, deliver, expectations, gate, ledger, package, protect
@@ -33,6 +33,7 @@ from dtm_sharing.model import (
     Stage,
     TableRef,
     Urgency,
+    Validity,
 )
 from dtm_sharing.stores import frames, rounds
 
@@ -169,7 +170,12 @@ def _prepare(
     audience = approved.decision.audience
     method = gate.pathway(stores.policy, audience).method
     key = stores.ledger.dispatch_key(
-        agreement=str(audience), ref=ref, columns=tuple(extract.columns), focal_point=person.id, method=method
+        agreement=str(audience),
+        dataset=ref.dataset,
+        round_=ref.round,
+        extract=frames.digest(extract),
+        focal_point=person.id,
+        method=method,
     )
     if (found := stores.ledger.find(key)) is not None:
         return found[0]
@@ -275,9 +281,24 @@ def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef]]:
             audience = Audience(agreement_id, Urgency.LOW)
             had = {(each.round, each.focal_point) for each in _received(audience, line.dataset, stores)}
             people = gate.recipients(stores.policy, path, stores.now().date()) if path else ()
-            for ref in stores.ledger.rounds(line.dataset, Stage.CLEANED):
-                if not people or any((ref.round, person.id) not in had for person in people):
+            for ref, cleaned in stores.ledger.rounds(line.dataset, Stage.CLEANED):
+                if _reaches(agreement.validity, people, cleaned.date(), ref.round, had):
                     yield audience, ref
+
+
+def _reaches(
+    validity: Validity,
+    people: tuple[FocalPoint, ...],
+    cleaned: date,
+    round_: str,
+    had: set[tuple[str, str | None]],
+) -> bool:
+    """Whether somebody waits for a round: cleaned in the agreement's time and in that person's office.
+
+    A new agreement or a new focal point does not get what was cleaned before it: nobody agreed to that.
+    """
+    waiting = [each for each in people if each.in_office.covers(cleaned) and (round_, each.id) not in had]
+    return validity.covers(cleaned) and (bool(waiting) or not people)
 
 
 def _had_this_month(audience: Audience, ref: TableRef, stores: Stores) -> bool:

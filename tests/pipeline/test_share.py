@@ -19,7 +19,7 @@ from dtm_sharing.package import reopen
 from dtm_sharing.stores.credentials import Credentials
 from dtm_sharing.stores.smtp import Smtp
 from support import mail
-from support.policies import AGREEMENT, ASSESSMENT, REQUEST, patched, sample_files
+from support.policies import AGREEMENT, ASSESSMENT, REQUEST, SCPA, patched, sample_files
 from support.spaces import CANARY, DATASET, KEYS, Space, admitted, raw_round, space
 
 LOW = Audience("xyz/child-protection", Urgency.LOW)
@@ -86,6 +86,31 @@ def test_a_second_run_sends_nothing_twice(tmp_path):
         assert [each.dispatch for each in again] == [each.dispatch for each in first]
         assert len(here.messages()) == 1
         assert here.events().count("dispatch.sent") == 1
+
+
+def test_an_edited_policy_file_alone_sends_nothing_again(tmp_path):
+    edited = patched(sample_files(), AGREEMENT, "kind: agreement", "# A remark.\nkind: agreement")
+    with space(tmp_path) as here:
+        pipeline.share(admitted(here.stores()), LOW, here.stores())
+        stores = here.stores(edited)
+        (sending,) = pipeline.share(admitted(stores), LOW, stores)
+        assert sending.state is DispatchState.SENT
+        assert len(here.messages()) == 1
+
+
+def test_corrected_data_are_sent_and_an_unchanged_extract_is_not(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        for column, messages in {"Site ID": 1, "Individuals": 1, "Child-headed households": 2}.items():
+            frame = raw_round()
+            if column != "Site ID":
+                frame.loc[0, column] = "corrected"
+            pipeline.admit(frame, DATASET, Stage.COLLECTED, "7", stores)
+            ref, _ = pipeline.admit(
+                frame.drop(columns="Site manager phone"), DATASET, Stage.CLEANED, "7", stores
+            )
+            pipeline.share(ref, LOW, stores)
+            assert len(here.messages()) == messages, column
 
 
 FAULTS = {
@@ -267,6 +292,23 @@ def test_a_second_round_of_a_month_waits_for_the_first_of_the_next(tmp_path):
         assert sending.dispatch.round == "8"
         assert pipeline.share_due(stores) == ()
         assert len(here.messages()) == 2
+
+
+def test_the_first_of_the_month_brings_nothing_from_before_the_agreement_or_the_person(tmp_path):
+    with space(tmp_path) as here:
+        admitted(here.stores())
+        here.clock.on(days=10)
+        younger = patched(sample_files(), AGREEMENT, "valid_from: 2026-10-01", "valid_from: 2026-11-25")
+        assert pipeline.share_due(here.stores(younger)) == ()
+        newcomer = patched(
+            sample_files(),
+            SCPA,
+            "+000 2000001', in_office_from: 2026-01-01",
+            "+000 2000001', in_office_from: 2026-11-25",
+        )
+        assert pipeline.share_due(here.stores(newcomer)) == ()
+        assert here.messages() == []
+        assert len(pipeline.share_due(here.stores())) == 1
 
 
 def test_medium_urgency_does_not_wait(tmp_path):

@@ -103,6 +103,12 @@ def test_where_both_rows_hold_declared_names_the_fuller_one_is_the_header(read: 
     assert cells(table) == [ROW]
 
 
+def test_a_header_row_may_hold_as_many_unknown_columns_as_declared_ones(read: Any) -> None:
+    new = ["Tents", "Blankets", "Wells", "Schools", "Roads", "Shops"]
+    table = read(as_csv([TOTALS * 2, TITLE * 2, HEADER + new, ROW * 2]))
+    assert list(table.frame.columns) == KEYS + new
+
+
 def test_where_both_rows_hold_as_many_declared_names_the_declared_row_is_the_header(read: Any) -> None:
     table = read(as_csv([["Site ID", "Women"], ["", ""], ["Women", "Site ID"], ["5", "S1"]]))
     assert table.whole
@@ -240,7 +246,11 @@ BROKEN = {
     "blank": (b" \n\n", "is empty"),
     "no declared column": (
         as_csv([[CANARY, "b"]] * 4),
-        r"no column of xyz/sites stands in row 3, .* row 1; check",
+        r"no header of xyz/sites stands in row 3, .* row 1; at least half .*: check",
+    ),
+    "data with a declared name in it": (
+        as_csv([TOTALS, TITLE, [CANARY, "Women", CANARY, "Yes", "Yes", "x"], ROW]),
+        "no header of xyz/sites stands in row 3",
     ),
     "semicolons": (GOOD.replace('"', "").replace(",", ";"), r"separated by commas\?"),
     "too short": ("a,b\n", "stands in row 3"),
@@ -413,8 +423,8 @@ def broken_workbooks(folder: Path) -> dict[Path, str]:
     return {folder / f"{name}.xlsx": sentence for name, (_, sentence) in files.items()} | {
         rewritten(good, folder / "none.xlsx", rb"<sheets>.*</sheets>", b"<sheets/>"): "has no sheet",
         workbook(folder / "two.xlsx", two): r"there are 2 sheets \(One, Two\)",
-        workbook(folder / "bare.xlsx", {"Data": []}): "no column of xyz/sites",
-        workbook(folder / "other.xlsx", {"Data": [[CANARY], [CANARY], [CANARY]]}): "no column of xyz/sites",
+        workbook(folder / "bare.xlsx", {"Data": []}): "no header of xyz/sites",
+        workbook(folder / "other.xlsx", {"Data": [[CANARY], [CANARY], [CANARY]]}): "no header of xyz/sites",
     }
 
 
@@ -517,5 +527,5 @@ def test_the_nepal_round_is_the_same_from_csv_and_from_xlsx() -> None:
 
 @pytest.mark.real_data
 def test_a_file_without_header_row_is_refused() -> None:
-    with pytest.raises(TableUnreadable, match="no column of xyz/sites"):
+    with pytest.raises(TableUnreadable, match="no header of xyz/sites"):
         frames.read_table(real("iraq_dtm_2014/DTM_Dataset_28092014.csv"), DATASET)

@@ -56,8 +56,9 @@ def dispatch(ledger_: Ledger, number: int = 0, **changes: Any) -> Dispatch:
     columns = ("site-id", "hiv_status")
     key = ledger_.dispatch_key(
         agreement="npl/child-protection/low",
-        ref=TABLE,
-        columns=columns,
+        dataset=TABLE.dataset,
+        round_=TABLE.round,
+        extract=TABLE.sha256,
         focal_point=focal_point,
         method=method,
     )

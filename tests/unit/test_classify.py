@@ -99,6 +99,15 @@ def test_a_row_in_which_nothing_is_declared_may_be_data_and_is_not_repeated() ->
     assert [each.key for each in found] == [f"column {n} (unknown)" for n in (1, 2, 3)]
 
 
+def test_a_row_of_which_fewer_than_half_is_declared_keeps_only_what_is_declared() -> None:
+    """A pivoted frame has cells for names, and a row of data may hold a declared name by chance."""
+    assert keys("1.1 Site", "Ninawa", "0770 123", "Ninawa") == [
+        "1.1 Site",
+        *(f"column {n} (unknown)" for n in (2, 3, 4)),
+    ]
+    assert keys("1.1 Site", "2.1 Familles", "Ninawa", "0770 123")[2:] == ["Ninawa", "0770 123"]
+
+
 def test_no_headers_are_no_columns() -> None:
     assert identify([], SITES) == ()
 

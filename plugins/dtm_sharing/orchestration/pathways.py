@@ -32,7 +32,9 @@ def pathway_dags() -> Iterator[DAG]:
             description=f"{line.organization}: {line.method}, {line.timeline}, once {stage} ({line.source})",
             tags=["dtm_sharing", line.urgency],
         )
-        SharePathway(task_id="share", agreement=line.agreement, urgency=line.urgency, retries=RETRIES, dag=dag)
+        SharePathway(
+            task_id="share", agreement=line.agreement, urgency=line.urgency, retries=RETRIES, dag=dag
+        )
         yield dag
 
 

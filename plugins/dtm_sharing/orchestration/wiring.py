@@ -47,7 +47,6 @@ def open_stores() -> Stores:
     Raises:
         UsageProblem: a place or a connection is not set; the sentence names it.
     """
-    from dtm_sharing import ledger
     from dtm_sharing.pipeline import Stores
     from dtm_sharing.stores.credentials import Credentials
     from dtm_sharing.stores.objects import open_store

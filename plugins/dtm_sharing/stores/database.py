@@ -212,8 +212,9 @@ class Ledger:
         self,
         *,
         agreement: str,
-        ref: TableRef,
-        columns: tuple[str, ...],
+        dataset: str,
+        round_: str,
+        extract: str,
         focal_point: str,
         method: Method,
         resend: int = 0,
@@ -222,15 +223,17 @@ class Ledger:
 
         Args:
             agreement: agreement and urgency, as ``str(audience)`` writes them.
-            ref: the table; its digest and the columns are what the extract is made of.
-            columns: those of the extract.
+            dataset: its id.
+            round_: the round.
+            extract: digest of the extract's names and cells, so that corrected data are another dispatch and
+                an edited policy file is not.
             focal_point: id of the recipient.
             method: how it is sent.
             resend: how many times a person has decided to send it again.
 
         Returns: a UUIDv5 over an HMAC under the ledger's salt, so that it tells an outsider nothing.
         """
-        table = [ref.dataset, ref.round, ref.sha256, list(columns)]
+        table = [dataset, round_, extract]
         return rows.keyed_id(self._salt, "dispatch", agreement, table, focal_point, method, resend)
 
     def intend(self, dispatch: Dispatch, now: datetime) -> Dispatch:
@@ -431,13 +434,20 @@ class Ledger:
             row = _one(connection, _registered_query(dataset, stage, round_))
         return rows.to_ref(row) if row else None
 
-    def rounds(self, dataset: str, stage: Stage) -> tuple[TableRef, ...]:
-        """The newest table of every round of a dataset that has reached a stage, by round."""
-        table = tables.registered_table
-        query = sa.select(table).where(table.c.dataset == dataset, table.c.stage == stage.value)
+    def rounds(self, dataset: str, stage: Stage) -> tuple[tuple[TableRef, datetime], ...]:
+        """The newest table of every round that has reached a stage, and when it first did; by round."""
+        table, entry = tables.registered_table, tables.entry
+        query = (
+            sa.select(table, entry.c.occurred_at)
+            .join(entry, entry.c.event_id == table.c.key)
+            .where(table.c.dataset == dataset, table.c.stage == stage.value)
+            .order_by(table.c.round, table.c.number)
+        )
         with self._file.reading() as connection:
-            found = connection.execute(query.order_by(table.c.round, table.c.number)).mappings().all()
-        return tuple({row["round"]: rows.to_ref(row) for row in found}.values())
+            found = connection.execute(query).mappings().all()
+        reached = {row["round"]: row["occurred_at"] for row in reversed(found)}
+        newest = {row["round"]: rows.to_ref(row) for row in found}
+        return tuple((ref, datetime.fromisoformat(reached[round_])) for round_, ref in newest.items())
 
     # ------------------------------------------------------------------------------------------- people
 

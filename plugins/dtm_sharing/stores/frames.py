@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,6 +102,26 @@ def profile(
     return TableProfile(dataset.id, table.headers, len(table.frame), stage, round_, table.whole)
 
 
+def digest(frame: pd.DataFrame) -> str:
+    """SHA-256 of what a frame holds: its columns' names and order, and every cell as text.
+
+    It is a function of the data and of nothing else: no tag, no policy, no file. It never goes into an entry
+    or a log: of a small table it could be guessed.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = {
+        str(name): pc.fill_null(pa.array(frame[name].astype("str")).cast(pa.large_string()), "")
+        for name in frame.columns
+    }
+    sink = pa.BufferOutputStream()
+    table = pa.table(columns).combine_chunks()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
 # -------------------------------------------------------------------------------------------- headers
 
 
@@ -112,23 +133,28 @@ def _find_header(path: Path, head: list[list[str]], dataset: Dataset) -> tuple[i
         commas = any(len(cells) > 1 for cells in head)
         hint = "" if commas else " (are its cells separated by commas?)"
         raise TableUnreadable(
-            f"{path}: the columns of {dataset.id} stand neither in row {dataset.header_row}, where its header "
-            f"should be, nor in row 1{hint}; of a header's cells at least half are declared: check the file, "
-            f"or header_row and columns in {dataset.source.file}"
+            f"{path}: no header of {dataset.id} stands in row {dataset.header_row}, where it should be, nor in "
+            f"row 1{hint}; at least half of its cells must be declared: check the file, or header_row in "
+            f"{dataset.source.file}"
         )
     return row, head[row - 1]
 
 
 def _declared(cells: Sequence[str], dataset: Dataset) -> int:
-    """How many different cells are declared columns; none, where those are fewer than half of the filled ones.
+    """How many different cells are declared columns; 0 where fewer than half of the filled ones are.
 
     A row of data may hold a declared name by chance. Repeats are left out: elsewhere they are an error.
     """
     names = {column.name for column in dataset.columns}
-    once = {" ".join(cell.casefold().split()): cell for cell in cells}
-    headers = identify([cell for folded, cell in once.items() if folded], dataset)
-    declared = sum(header.name in names or header.question is not None for header in headers)
-    return declared if 2 * declared >= len(headers) else 0
+    filled = [folded for cell in cells if (folded := " ".join(cell.casefold().split()))]
+    once = list(dict.fromkeys(filled))
+    headers = identify(once, dataset)
+    known = {
+        text
+        for text, header in zip(once, headers, strict=True)
+        if header.name in names or header.question is not None
+    }
+    return len(known) if 2 * sum(text in known for text in filled) >= len(filled) else 0
 
 
 def _headers(names: Sequence[str], dataset: Dataset, table: str) -> tuple[Header, ...]:
