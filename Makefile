@@ -39,6 +39,7 @@ check: .venv/installed
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/dtm-sharing schema --check policies/schemas >/dev/null
 	@if grep -n '://' requirements*.lock; then echo "a lock file names a host" >&2; exit 1; fi
 	@$(BIN)/dtm-sharing validate policies
 

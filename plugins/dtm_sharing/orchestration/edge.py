@@ -1,12 +1,16 @@
-"""Where our errors become Airflow's: one sentence in the log, and a retry only where that is safe."""
+"""Where our errors become Airflow's, and where an author's code is kept from quoting a table in a log."""
 
 from __future__ import annotations
 
+import inspect
+import io
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
 
-from dtm_sharing.errors import SharingError
+from dtm_sharing.errors import SharingError, UsageProblem
 
 log = logging.getLogger("dtm_sharing")
 
@@ -28,4 +32,37 @@ def plainly() -> Iterator[None]:
         log.error("%s", sentence)  # noqa: TRY400 - the traceback of a refusal helps nobody
     else:
         return
-    raise kind(sentence)
+    raise kind(sentence) from None  # what caused it may quote a cell, and Airflow would log it
+
+
+def call_quietly(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call a cleaning function, and log nothing of what it says: it works on cells, and may quote them.
+
+    What it prints is counted and dropped. What it logs through ``logging`` is its author's to answer for.
+
+    Raises:
+        SharingError: as the function raised it.
+        UsageProblem: it raised something else: the kind and the line, not the text.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            return function(*args, **kwargs)
+    except SharingError:
+        raise
+    except Exception as problem:  # noqa: BLE001 - whatever foreign code raises may hold a cell value
+        kind, line = type(problem).__name__, _line_in(function, problem)
+    finally:
+        if lines := len(said.getvalue().splitlines()):
+            log.warning("%s printed %d lines; they may quote cells and are dropped", function.__name__, lines)
+    raise UsageProblem(
+        f"{function.__name__} failed with {kind} at line {line} of its file; "
+        "the message is withheld, because it may quote a cell of the table"
+    )
+
+
+def _line_in(function: Callable[..., Any], problem: Exception) -> int:
+    """The last line of the function's own file that the error passed through."""
+    own = inspect.getsourcefile(function)
+    steps = traceback.extract_tb(problem.__traceback__)
+    return next((step.lineno or 0 for step in reversed(steps) if step.filename == own), 0)

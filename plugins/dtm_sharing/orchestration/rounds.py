@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from airflow.sdk import Asset, BaseOperator, PartitionedAssetTimetable, XComArg,
 from dtm_sharing.errors import UsageProblem
 from dtm_sharing.model import Stage
 from dtm_sharing.orchestration.assets import stage_asset, stage_of
-from dtm_sharing.orchestration.edge import plainly
+from dtm_sharing.orchestration.edge import call_quietly, plainly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +62,7 @@ def _run_stage(
     stores = open_stores()
     tables = functools.partial(_as_table, stores=stores)
     dataset, stage = stage_of(asset)
-    frame = _call(function, [tables(each) for each in args], {k: tables(v) for k, v in kwargs.items()})
+    frame = call_quietly(function, [tables(each) for each in args], {k: tables(v) for k, v in kwargs.items()})
     ref, labelled = pipeline.admit(frame, dataset, stage, round_, stores)
     event = context["outlet_events"][asset]
     event.extra = rounds.tags(ref, labelled)
@@ -77,29 +76,6 @@ def _as_table(value: Any, *, stores: Any) -> Any:
     if not rounds.is_ref(value):
         return value
     return rounds.get_table(stores.restricted, rounds.ref_from_json(value))
-
-
-def _call(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """Run the author's code. Its exceptions may quote a cell, so their text goes no further."""
-    from dtm_sharing.errors import SharingError
-
-    try:
-        return function(*args, **kwargs)
-    except SharingError:
-        raise
-    except Exception as problem:  # noqa: BLE001 - any exception of foreign code may hold a cell value
-        place = problem.__traceback__
-        own = inspect.getsourcefile(function)
-        line = 0
-        while place is not None:
-            if place.tb_frame.f_code.co_filename == own:
-                line = place.tb_lineno
-            place = place.tb_next
-        kind = type(problem).__name__
-    raise UsageProblem(
-        f"{function.__name__} failed with {kind} at line {line} of its file; "
-        "the message is withheld, because it may quote a cell of the table"
-    )
 
 
 def round_of(context: Mapping[str, Any]) -> str:
