@@ -48,7 +48,7 @@ fix: .venv/installed
 	@$(BIN)/dtm-sharing schema policies/schemas
 
 bench: .venv/installed
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header

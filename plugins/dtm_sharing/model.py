@@ -556,6 +556,35 @@ class DispatchState(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     FAILED = "failed"
     OUTCOME_UNKNOWN = "outcome-unknown"
+    NOT_ARRIVED = "not-arrived"  # a person found so; a later try goes under another key
+    CANCELLED = "cancelled"  # a person called it off; it is never sent
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody, a task or a person, has still to see to it."""
+        return self in {
+            DispatchState.NEW,
+            DispatchState.SENDING,
+            DispatchState.FAILED,
+            DispatchState.OUTCOME_UNKNOWN,
+        }
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the recipient has it, or may have it."""
+        return self in {
+            DispatchState.SENDING,
+            DispatchState.SENT,
+            DispatchState.ACKNOWLEDGED,
+            DispatchState.OUTCOME_UNKNOWN,
+        }
+
+
+class Finding(StrEnum):
+    """What a person found out about a dispatch that was not known to have been taken."""
+
+    ARRIVED = "arrived"
+    NOT_ARRIVED = "not-arrived"
     CANCELLED = "cancelled"
 
 
@@ -597,7 +626,8 @@ class Disclosure:
     """A line of the answer to "what did this organisation receive?".
 
     A publication is one to the organisation "public", by the method "publication", under no agreement.
-    ``state``: sent or acknowledged; sending or outcome-unknown mean that they may hold it.
+    ``state``: sent or acknowledged; sending or outcome-unknown mean that they may hold it. Not-arrived or
+    cancelled: it may have left, and a person found that they do not.
     """
 
     sent_at: datetime

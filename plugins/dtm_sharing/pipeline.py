@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dtm_sharing import classify, deliver, expectations, gate, ledger, package, protect
-from dtm_sharing.errors import DispatchOpen, SharingError
+from dtm_sharing.errors import DispatchOpen, PackageUnsafe, SharingError, Undecided
 from dtm_sharing.model import (
     PUBLIC,
     Approved,
@@ -26,6 +26,7 @@ from dtm_sharing.model import (
     Event,
     FocalPoint,
     Level,
+    Method,
     Outcome,
     Package,
     Policy,
@@ -38,10 +39,13 @@ from dtm_sharing.model import (
 from dtm_sharing.stores import frames, rounds
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     import pandas as pd
 
     from dtm_sharing.deliver import Channel
-    from dtm_sharing.stores.credentials import Credential, Credentials
+    from dtm_sharing.package import Password
+    from dtm_sharing.stores.credentials import Credentials
     from dtm_sharing.stores.database import Ledger
     from dtm_sharing.stores.objects import ObjectStore
     from dtm_sharing.stores.publisher import Publisher
@@ -86,10 +90,11 @@ def admit(
     that cannot be decided is kept and tagged so: the gate will block it and say why.
 
     Raises:
-        UsageProblem: no such dataset.
+        UsageProblem: no such dataset, or what is given cannot name a round.
         TableUnreadable: its columns cannot be told apart.
     """
     declared = classify.dataset(stores.policy, dataset)
+    rounds.check_round(round_)
     named, _ = frames.name_columns(frame, declared)
     dropped: tuple[str, ...] = ()
     if stage is Stage.COLLECTED:
@@ -109,15 +114,14 @@ def publish(ref: TableRef, stores: Stores, *, releasable: bool = False) -> Publi
     """Publish a table of a round, as it is or in its releasable form.
 
     Raises:
-        GateDenied, Undecided: nothing is put anywhere; the refusal stands in the ledger.
+        GateDenied, Undecided, PackageUnsafe: nothing is put anywhere; the refusal stands in the ledger.
     """
-    table, labelled = _table(ref, stores)
+    table, labelled = _table(ref, PUBLIC, stores)
     decision = gate.decide(stores.policy, labelled, PUBLIC)
     if releasable:
         table, decision = _released(decision, table, ref, stores)
     approved = _approve(decision, ref, stores)
-    artefact, reopened = package.build_and_reopen(approved, table, None, None)
-    expectations.check(approved, reopened, stores.policy.datasets[ref.dataset].key)
+    artefact = _artefact(approved, table, ref, None, stores)
     publication = _publication(approved, artefact, ref, stores.now())
     clearance = gate.clearance(approved, publication.path, artefact.sha256)
     signed = ledger.sign_note(clearance, stores.clearance_key)
@@ -148,11 +152,11 @@ def share(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, .
     """Send one round's agreed extract to each focal point of a pathway, once.
 
     Raises:
-        GateDenied, Undecided: nothing is packaged; the refusal stands in the ledger.
+        GateDenied, Undecided, PackageUnsafe: nothing is sent; the refusal stands in the ledger.
         DispatchOpen: a message is not known to have been taken. The sentence says which and why, ``retry``
-            whether trying again is safe. What was sent stays sent.
+            whether one of them may be tried again. What was sent, or may have been, is not sent again.
     """
-    table, labelled = _table(ref, stores)
+    table, labelled = _table(ref, audience, stores)
     extract, decision = _released(gate.decide(stores.policy, labelled, audience), table, ref, stores)
     approved = _approve(decision, ref, stores)
     people = gate.recipients(stores.policy, gate.pathway(stores.policy, audience), stores.now().date())
@@ -169,7 +173,7 @@ def _prepare(
     """The dispatch for this person: as an earlier try recorded it, else packaged, checked and recorded."""
     audience = approved.decision.audience
     method = gate.pathway(stores.policy, audience).method
-    key = stores.ledger.dispatch_key(
+    key = stores.ledger.current_key(
         agreement=str(audience),
         dataset=ref.dataset,
         round_=ref.round,
@@ -181,9 +185,8 @@ def _prepare(
         return found[0]
     held = stores.credentials.password_for(person.id, method, stores.now())
     if held.created:
-        stores.ledger.record(_issued(held.credential, person, stores.now()))
-    artefact, reopened = package.build_and_reopen(approved, extract, method, held.password)
-    expectations.check(approved, reopened, stores.policy.datasets[ref.dataset].key)
+        stores.ledger.record(held.credential.event("issued", person.organization, stores.now()))
+    artefact = _artefact(approved, extract, ref, (method, held.password), stores)
     path = f"outbox/{key}/{artefact.filename}"
     stores.restricted.put(path, artefact.content)
     audience_request = gate.request(stores.policy, audience)
@@ -208,31 +211,47 @@ def _prepare(
 
 
 def _send(dispatch: Dispatch, person: FocalPoint, stores: Stores) -> Sending:
-    """Send what is recorded, unless it was sent, or may have been."""
+    """Send what is recorded, unless it was sent, or may have been.
+
+    The message is made before the claim: what fails until then has certainly not left.
+    """
+    found = stores.ledger.find(dispatch.key)
+    if found is not None and found[1] not in _UNSETTLED:
+        return Sending(dispatch, found[1], _SETTLED)
+    message = _message(dispatch, person, stores)
     claim = stores.ledger.claim(dispatch.key, stores.now(), LEASE)
     if isinstance(claim, DispatchState):
-        return Sending(dispatch, claim, "An earlier try settled it.")
-    artefact = package.recorded(dispatch, stores.restricted.get(dispatch.artefact_path))
-    message = deliver.compose(
+        return Sending(dispatch, claim, _SETTLED)
+    receipt = stores.channel.send(message)
+    return Sending(dispatch, stores.ledger.conclude(claim, receipt, stores.now()), receipt.detail)
+
+
+_UNSETTLED = {DispatchState.NEW, DispatchState.SENDING}
+_SETTLED = "An earlier try or a person settled it."
+# A person's finding ends a dispatch in the middle of a run as well: the next try takes another key.
+_DONE = {DispatchState.SENT, DispatchState.ACKNOWLEDGED, DispatchState.CANCELLED}
+_AGAIN = {DispatchState.NEW, DispatchState.NOT_ARRIVED}
+
+
+def _message(dispatch: Dispatch, person: FocalPoint, stores: Stores) -> EmailMessage:
+    return deliver.compose(
         dispatch,
-        artefact,
+        package.recorded(dispatch, stores.restricted.get(dispatch.artefact_path)),
         person,
         sender=stores.sender,
         message_domain=stores.message_domain,
         date=stores.now(),
         attachments=stores.ledger.receipt_files(dispatch.key, stores.now()),
     )
-    receipt = stores.channel.send(message)
-    return Sending(dispatch, stores.ledger.conclude(claim, receipt, stores.now()), receipt.detail)
 
 
 def _settle(sendings: tuple[Sending, ...]) -> None:
-    open_ = [each for each in sendings if each.state is not DispatchState.SENT]
+    open_ = [each for each in sendings if each.state not in _DONE]
     if open_:
         said = " ".join(f"{each.dispatch.focal_point}: {each.state}. {each.detail}" for each in open_)
         raise DispatchOpen(
             f"{len(open_)} of {len(sendings)} messages are not known to have been taken. {said}",
-            retry=all(each.state is DispatchState.NEW for each in open_),
+            retry=any(each.state in _AGAIN for each in open_),
         )
 
 
@@ -245,11 +264,14 @@ def datasets(audience: Audience, stores: Stores) -> tuple[str, ...]:
 
 
 def share_in_time(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, ...]:
-    """``share``, but a monthly pathway that already had a round this month waits for the next one.
+    """``share``, but where a monthly pathway already had another round this month, a new one waits.
+
+    A round that it had before does not wait: what is new in it are corrections, and ``share_due`` only asks
+    for rounds that a focal point never had.
 
     Returns: nothing, where the round waits; ``share_due`` sends it on the first of the month.
     """
-    if gate.pathway(stores.policy, audience).monthly and _had_this_month(audience, ref, stores):
+    if gate.pathway(stores.policy, audience).monthly and _waits(ref, audience, stores):
         return ()
     return share(ref, audience, stores)
 
@@ -279,7 +301,7 @@ def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef]]:
         path = agreement.pathway(Urgency.LOW)
         for line in path.shares if path else ():
             audience = Audience(agreement_id, Urgency.LOW)
-            had = {(each.round, each.focal_point) for each in _received(audience, line.dataset, stores)}
+            had = _had(audience, line.dataset, stores)
             people = gate.recipients(stores.policy, path, stores.now().date()) if path else ()
             for ref, cleaned in stores.ledger.rounds(line.dataset, Stage.CLEANED):
                 if _reaches(agreement.validity, people, cleaned.date(), ref.round, had):
@@ -301,30 +323,66 @@ def _reaches(
     return validity.covers(cleaned) and (bool(waiting) or not people)
 
 
-def _had_this_month(audience: Audience, ref: TableRef, stores: Stores) -> bool:
-    now = stores.now()
-    return any(
-        (each.sent_at.year, each.sent_at.month) == (now.year, now.month) and each.round != ref.round
-        for each in _received(audience, ref.dataset, stores)
-    )
+def _waits(ref: TableRef, audience: Audience, stores: Stores) -> bool:
+    now, received = stores.now(), _received(audience, ref.dataset, stores)
+    this_month = {each.round for each in received if _month(each.sent_at) == _month(now)}
+    return ref.round not in {each.round for each in received} and bool(this_month)
+
+
+def _month(moment: datetime) -> tuple[int, int]:
+    return moment.year, moment.month
+
+
+def _had(audience: Audience, dataset: str, stores: Stores) -> set[tuple[str, str | None]]:
+    """Rounds and the focal points who wait for them no more: they may have it, or somebody called it off."""
+    organization = gate.agreement(stores.policy, audience).organization
+    standings = stores.ledger.dispatches(stores.now(), organization)
+    cancelled = [each.dispatch for each in standings if each.state is DispatchState.CANCELLED]
+    received = _received(audience, dataset, stores)
+    return {(each.round, each.focal_point) for each in received} | {
+        (each.round, each.focal_point) for each in cancelled if _under(audience, dataset, each)
+    }
 
 
 def _received(audience: Audience, dataset: str, stores: Stores) -> list[Disclosure]:
     organization = gate.agreement(stores.policy, audience).organization
-    return [
-        each
-        for each in stores.ledger.disclosures(organization)
-        if (each.agreement, each.urgency, each.dataset) == (audience.agreement, audience.urgency, dataset)
-    ]
+    held = (each for each in stores.ledger.disclosures(organization) if each.state.is_held)
+    return [each for each in held if _under(audience, dataset, each)]
+
+
+def _under(audience: Audience, dataset: str, each: Disclosure | Dispatch) -> bool:
+    return (each.agreement, each.urgency, each.dataset) == (audience.agreement, audience.urgency, dataset)
 
 
 # ------------------------------------------------------------------------------------------- the pieces
 
 
-def _table(ref: TableRef, stores: Stores) -> tuple[pd.DataFrame, Classification]:
+def _table(ref: TableRef, audience: Audience, stores: Stores) -> tuple[pd.DataFrame, Classification]:
     """A round's table, classified under today's policy: tags of another day decide nothing."""
-    table = rounds.get_table(stores.restricted, ref)
+    try:
+        table = rounds.get_table(stores.restricted, ref)
+    except Undecided:
+        stores.ledger.record(_stopped("release.undecided", "untagged-table", ref, audience, stores))
+        raise
     return table, _label(table, ref, stores, whole=True)
+
+
+def _artefact(
+    approved: Approved,
+    table: pd.DataFrame,
+    ref: TableRef,
+    sealed: tuple[Method, Password] | None,
+    stores: Stores,
+) -> Package:
+    """The finished artefact, reopened and held against the decision; ``sealed`` None: for the public."""
+    try:
+        artefact, reopened = package.build_and_reopen(approved, table, *(sealed or (None, None)))
+        expectations.check(approved, reopened, stores.policy.datasets[ref.dataset].key)
+    except PackageUnsafe:
+        audience = approved.decision.audience
+        stores.ledger.record(_stopped("release.withheld", "unsafe-artefact", ref, audience, stores))
+        raise
+    return artefact
 
 
 def _label(frame: pd.DataFrame, ref: TableRef, stores: Stores, *, whole: bool) -> Classification:
@@ -361,23 +419,43 @@ _EVENTS = {
 
 def _decided(decision: Decision, ref: TableRef, now: datetime) -> Event:
     """What the ledger keeps of a decision: counts and rules, no column and no value."""
-    agreement = decision.audience.agreement
     return Event(
         type=_EVENTS[decision.outcome],
         subject=f"{ref.dataset}/{ref.round}",
         occurred_at=now,
         organization=None,
         data={
-            "audience": str(decision.audience),
-            "stage": ref.stage.value,
+            **_asked(ref, decision.audience),
             "columns": len(decision.classification.columns),
             "refused": len(decision.refused),
             "gaps": sorted({gap.kind for gap in decision.gaps}),
             "policy_digest": decision.classification.policy_digest,
             "as_of": decision.classification.as_of.isoformat(),
-            **({"agreement": agreement} if agreement else {}),
         },
     )
+
+
+def _stopped(kind: str, gap: str, ref: TableRef, audience: Audience, stores: Stores) -> Event:
+    """What the ledger keeps of a table that was stopped before the gate's decision, or after it."""
+    now = stores.now()
+    return Event(
+        type=kind,
+        subject=f"{ref.dataset}/{ref.round}",
+        occurred_at=now,
+        organization=None,
+        data={
+            **_asked(ref, audience),
+            "gaps": [gap],
+            "policy_digest": stores.policy.digest,
+            "as_of": now.date().isoformat(),
+        },
+    )
+
+
+def _asked(ref: TableRef, audience: Audience) -> dict[str, str]:
+    """Of which stage and for whom a release was asked for."""
+    agreement = {"agreement": audience.agreement} if audience.agreement else {}
+    return {"audience": str(audience), "stage": ref.stage.value, **agreement}
 
 
 def _classified(labelled: Classification, dropped: int, now: datetime) -> Event:
@@ -394,15 +472,4 @@ def _classified(labelled: Classification, dropped: int, now: datetime) -> Event:
             "dropped_at_collection": dropped,
             "policy_digest": labelled.policy_digest,
         },
-    )
-
-
-def _issued(credential: Credential, person: FocalPoint, now: datetime) -> Event:
-    """What the ledger keeps of a password: that there is one, which version, for which channel."""
-    return Event(
-        type="credential.issued",
-        subject=credential.credential_id,
-        occurred_at=now,
-        organization=person.organization,
-        data={"version": credential.version, "channel": credential.channel},
     )

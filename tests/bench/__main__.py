@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
-import time
 from pathlib import Path
 from random import Random
 
@@ -13,27 +13,49 @@ from tests.bench import extract, parsing
 from tests.bench.measure import ROOT, Failed
 
 FOLDER = ROOT / ".bench"
-PARTS = ("parsing", "extract")
+AGREEMENTS, FEW = (1, 100, 1000), (1,)
+SIZE, SMALL = extract.Size(30_000, 304), extract.Size(200, 190)
+# What is measured, on what, on what with --quick, and how often.
+BENCHES = {
+    "parsing": (parsing.forked, AGREEMENTS, FEW, 7),
+    "parsing-from-start": (parsing.from_start, AGREEMENTS, FEW, 3),
+    "extract": (extract.bench, SIZE, SMALL, 3),
+}
 
 
 def main() -> int:
     """The command. Gives the exit code."""
     wanted = _arguments()
-    folder = wanted.folder / ("quick" if wanted.quick else "full")
+    folder = wanted.folder / str(os.getpid())
     rng = Random(wanted.seed)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} when it began; ratios: median (least-most)")
     try:
-        for part in wanted.only or PARTS:
-            if part == "parsing":
-                agreements = (1, 5) if wanted.quick else (1, 100, 1000)
-                shown = parsing.bench(folder / "parsing", agreements, wanted.rounds or (1 if wanted.quick else 7), rng, _show)
-            else:
-                size = extract.Size(200, 190) if wanted.quick else extract.Size(30_000, 304)
-                shown = extract.bench(folder / "extract", size, wanted.rounds or (1 if wanted.quick else 3), rng, _show)
-            print(f"\n{shown}\n", flush=True)
+        for name in wanted.only or BENCHES:
+            bench, full, quick, rounds = BENCHES[name]
+            rounds = wanted.rounds or (1 if wanted.quick else rounds)
+            shown = bench(folder / name, quick if wanted.quick else full, rounds, rng, _show)
+            print(f"\n{shown}", flush=True)
     except Failed as failed:
         print(failed, file=sys.stderr)
         return 1
     finally:
-        if not wanted.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m tests.bench", description="Measure, and show ratios.")
+    parser.add_argument("--quick", action="store_true", help="small and once: to try it, not to quote it")
+    parser.add_argument("--only", choices=BENCHES, action="append", help="not all of them")
+    parser.add_argument("--rounds", type=int, help="how often each thing is measured (7 times, or 3)")
+    parser.add_argument("--seed", type=int, default=2026, help="of the order in which things are measured")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for what is made meanwhile (.bench)")
+    return parser.parse_args()
+
+
+def _show(progress: str) -> None:
+    print(f"  {progress}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

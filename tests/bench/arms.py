@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def ours(folder: Path, made: Path, urgency: str) -> dict[str, Any]:
     """The pipeline as the tasks call it, up to what the outbox records; nothing is sent."""
     parts = Parts()
     with parts.of("import pandas, Arrow, our code"):
+        import narwhals  # noqa: F401
         import pandas as pd  # noqa: F401
         import pyarrow.csv
         import pyarrow.parquet  # noqa: F401
@@ -214,14 +216,15 @@ def _rows(frame: Any) -> Iterator[tuple[str, ...]]:
 
 
 def today(folder: Path, made: Path) -> dict[str, Any]:
-    """What a notebook does: ``read_csv``, ``to_excel`` with the writer that pandas picks, msoffcrypto-tool."""
+    """What a notebook does: ``read_csv``, ``to_excel``, msoffcrypto-tool."""
     import msoffcrypto
     import pandas as pd
 
     frame = pd.read_csv(folder / "round.csv", skiprows=HEADER_ROW - 1, low_memory=False)
     frame = frame[[name for name in frame.columns if not name.startswith(SECRET)]]
     plain = made / "plain.xlsx"
-    frame.to_excel(plain, index=False)
+    # The project has no openpyxl; where it is installed it is what most notebooks use.
+    frame.to_excel(plain, index=False, engine="openpyxl" if find_spec("openpyxl") else "xlsxwriter")
     with plain.open("rb") as opened, (made / "data.xlsx").open("wb") as out:
         msoffcrypto.OfficeFile(opened).encrypt(PASSWORD, out)
     return _shape(frame)

@@ -1,8 +1,8 @@
 """Costs of processes as the operating system counts them, and ratios of costs that were paid side by side.
 
 A figure in seconds says more about a machine and its other guests than about the code. So each thing is
-measured against another, in one run: every round runs all of them once, in an order drawn anew, and a ratio is
-that of two costs of the same round. Shown are the median of these ratios, the smallest and the largest.
+measured against another, in one run: every round runs all of them once, in an order drawn anew, and a ratio
+is that of two costs of the same round. Shown are the median of these ratios, the smallest and the largest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process took: CPU and wall-clock seconds, most memory held at once in bytes, and what it told."""
+    """What a process took: CPU and wall-clock seconds, bytes of memory at its peak; and what it told."""
 
     cpu: float
     wall: float

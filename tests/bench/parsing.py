@@ -83,33 +83,70 @@ class Place:
             self.files[name].write_text(text.format(dags=self.dags), encoding="utf-8")
 
 
-def bench(
+def forked(
     folder: Path, agreements: Sequence[int], rounds: int, rng: Random, show: Callable[[str], None]
 ) -> str:
-    """Measure, and give the text to show.
+    """Measure parsing as the DAG processor does it, and give the text to show.
 
     Raises:
         Failed: a file did not parse into all its DAGs, or imported what parsing must not.
     """
     rows = []
+    for place in _places(folder, agreements):
+        with _manager(place) as parse:
+            show(f"{place.agreements} agreements: once, so that every cache is warm")
+            for name in (OURS_COLD, EMPTY, BY_HAND):
+                parse(name)
+            rows += _measured(place, rounds, parse, rng, show)
+    return f"Parsing DAG files, forked with Airflow loaded, against empty DAGs\n\n{_table(rows)}"
+
+
+def from_start(
+    folder: Path, agreements: Sequence[int], rounds: int, rng: Random, show: Callable[[str], None]
+) -> str:
+    """The same for whole processes, as ``airflow dags`` commands are: most of it is Airflow's own start."""
+    rows = []
+    for place in _places(folder, agreements):
+
+        def parse(name: str, place: Place = place) -> Cost:
+            if name == OURS_COLD:
+                shutil.rmtree(place.kept, ignore_errors=True)
+            return run([PROCESSOR, "whole", place.files[name]], place.environment)
+
+        show(f"{place.agreements} agreements: once, so that every cache is warm")
+        parse(OURS_COLD)
+        rows += _measured(place, rounds, parse, rng, show)
+    return f"Parsing DAG files, whole processes, against empty DAGs\n\n{_table(rows)}"
+
+
+def _places(folder: Path, agreements: Sequence[int]) -> Iterator[Place]:
     for number in agreements:
         place = Place(folder / f"agreements-{number}", number)
         place.make()
-        with _manager(place) as forked:
-            for how, parse in (("forked", forked), ("from start", _from_start(place))):
-                show(f"{number} agreements, {how}: once, so that every cache is warm")
-                for name in (OURS_COLD, EMPTY, BY_HAND):
-                    parse(name)
-                runs = {name: partial(_checked, parse, name, place.dags) for name in place.files}
-                costs = in_rounds(rounds, runs, rng, lambda what: show(f"{number} agreements, {how}, {what}"))
-                rows += [_row(f"{number:,}: {how}", name, costs) for name in (OURS, OURS_COLD, BY_HAND)]
-    return table(("agreements", "file", "CPU", "wall", "most memory", "CPU ms", "empty"), rows)
+        yield place
 
 
-def _row(heading: str, name: str, costs: Mapping[str, Sequence[Cost]]) -> list[object]:
+def _measured(
+    place: Place,
+    rounds: int,
+    parse: Callable[[str], Cost],
+    rng: Random,
+    show: Callable[[str], None],
+) -> list[list[object]]:
+    runs = {name: partial(_checked, parse, name, place.dags) for name in place.files}
+    costs = in_rounds(rounds, runs, rng, lambda what: show(f"{place.agreements} agreements, {what}"))
+    return [_row(place, name, costs) for name in (OURS, OURS_COLD, BY_HAND)]
+
+
+def _table(rows: Sequence[Sequence[object]]) -> str:
+    return table(("agreements", "DAGs", "file", "CPU", "wall", "most memory", "CPU ms", "empty"), rows)
+
+
+def _row(place: Place, name: str, costs: Mapping[str, Sequence[Cost]]) -> list[object]:
     mine, empty = costs[name], costs[EMPTY]
     ratios = [ratio(mine, empty, what) for what in ("cpu", "wall", "peak")]
-    return [heading, name, *ratios, *(f"{1000 * median(each.cpu for each in c):.0f}" for c in (mine, empty))]
+    times = (f"{1000 * median(each.cpu for each in some):.0f}" for some in (mine, empty))
+    return [place.agreements, place.dags, name, *ratios, *times]
 
 
 def _checked(parse: Callable[[str], Cost], name: str, dags: int) -> Cost:
@@ -123,30 +160,22 @@ def _checked(parse: Callable[[str], Cost], name: str, dags: int) -> Cost:
     return cost
 
 
-def _from_start(place: Place) -> Callable[[str], Cost]:
-    """A new process for each parse: what ``airflow dags`` commands and the first parse of all cost."""
-
-    def parse(name: str) -> Cost:
-        if name == OURS_COLD:
-            shutil.rmtree(place.kept, ignore_errors=True)
-        return run([PROCESSOR, "whole", place.files[name]], place.environment)
-
-    return parse
-
-
 @contextmanager
 def _manager(place: Place) -> Iterator[Callable[[str], Cost]]:
     """One process that has Airflow loaded, and forks for each parse."""
     log = place.folder / "manager.log"
-    with log.open("wb") as complained, subprocess.Popen(
-        [sys.executable, PROCESSOR, "forked"],
-        cwd=ROOT,
-        env={**os.environ, **place.environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=complained,
-        text=True,
-    ) as manager:
+    with (
+        log.open("wb") as complained,
+        subprocess.Popen(
+            [sys.executable, PROCESSOR, "forked"],
+            cwd=ROOT,
+            env={**os.environ, **place.environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complained,
+            text=True,
+        ) as manager,
+    ):
 
         def parse(name: str) -> Cost:
             forget = str(place.kept) if name == OURS_COLD else None

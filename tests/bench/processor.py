@@ -26,7 +26,7 @@ HEAVY = ("boto3", "great_expectations", "numpy", "pandas", "pyarrow", "xlsxwrite
 
 
 def parse(path: Path) -> dict[str, object]:
-    """Parse and serialize one file. Tells how many DAGs came of it, and what should not have been imported."""
+    """Parse and serialize one file. Tells how many DAGs came of it, and which heavy libraries it loaded."""
     request = DagFileParseRequest(
         file=str(path), bundle_path=path.parent, bundle_name="bench", callback_requests=[]
     )

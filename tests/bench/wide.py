@@ -12,11 +12,12 @@ import json
 import sys
 from pathlib import Path
 
+from tests.bench.agreements import copy_policies
+
 from dtm_sharing.demo.answers import CHOICES
 from dtm_sharing.demo.sample import DATASET, write_sample
 from dtm_sharing.model import Dataset, Grain, Level, Policy
 from dtm_sharing.stores.policies import read_policies
-from tests.bench.agreements import copy_policies
 
 REQUEST = """\
 kind: request

@@ -32,6 +32,10 @@ def fails_and_chains(cell):
         raise KeyError(cell) from problem
 
 
+def leaves(cell):
+    sys.exit(cell)
+
+
 def refuses(_cell):
     raise Undecided("something is missing")
 
@@ -42,11 +46,11 @@ def test_what_it_prints_is_counted_and_dropped(caplog, capfd):
     assert "talks printed 2 lines" in caplog.text
 
 
-@pytest.mark.parametrize("function", [fails, fails_and_chains])
+@pytest.mark.parametrize("function", [fails, fails_and_chains, leaves])
 def test_how_it_fails_is_told_without_the_text(function, caplog, capfd):
     with pytest.raises(UsageProblem) as problem:
         call_quietly(function, [CANARY], {})
-    line = function.__code__.co_firstlineno + (1 if function is fails else 4)
+    line = function.__code__.co_firstlineno + (4 if function is fails_and_chains else 1)
     assert f"at line {line} of its file" in str(problem.value)
     assert problem.value.__cause__ is None
     assert problem.value.__context__ is None

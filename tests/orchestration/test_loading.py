@@ -83,6 +83,12 @@ AROUND_THE_GATE = {
     def leak(x): ...
     leak.expand(x=[1, 2])
 """,
+    "a reference by name": """
+    EmptyOperator(task_id="leak", outlets=[Asset.ref(name="npl/site-assessment public")])
+""",
+    "a reference by URI": """
+    EmptyOperator(task_id="leak", outlets=[Asset.ref(uri="dtm-public://npl/site-assessment")])
+""",
     "an operator": """
     EmptyOperator(task_id="leak", outlets=[Asset(name="open", uri="s3://dtm-open/round.csv")])
 """,
@@ -107,6 +113,38 @@ def test_a_dag_with_a_public_outlet_outside_the_gate_does_not_load(kind, tmp_pat
     ((_, problem),) = found["errors"].items()
     assert "leak" in problem
     assert "publish(" in problem
+
+
+MISTAKES = {
+    # what a DAG author wrote                                  what Airflow shows
+    'classified("npl/site-assessment", stage="clean")(f)()': "stage is 'collected' or 'cleaned', not 'clean'",
+    'arrived("npl/site-assessment", stage="clean")': "stage is 'collected' or 'cleaned', not 'clean'",
+    'publish(classified("npl/site-assessment", stage="cleaned")(f))': "publish() takes the table of a",
+    "publish(task(f)())": "publish() takes the table of a",
+    "publish(f())": "publish() takes the table of a",
+}
+
+MISTAKEN = """
+from airflow.sdk import DAG, task
+from dtm_sharing.orchestration import arrived, classified, publish
+
+def f(): ...
+
+with DAG("mistaken"):
+    {call}
+"""
+
+
+def test_a_mistake_in_a_dag_file_is_shown_in_one_sentence(tmp_path):
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    for number, call in enumerate(MISTAKES):
+        (dags / f"mistake{number}.py").write_text(MISTAKEN.format(call=call))
+    found = loaded(dags, tmp_path / "home")
+    assert found["dags"] == []
+    shown = {Path(path).name: problem for path, problem in found["errors"].items()}
+    for number, sentence in enumerate(MISTAKES.values()):
+        assert f"ValueError: {sentence}" in shown[f"mistake{number}.py"].splitlines()[-1]
 
 
 def test_a_dag_with_another_outlet_loads(tmp_path):

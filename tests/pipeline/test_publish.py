@@ -7,7 +7,14 @@ import csv
 import pytest
 
 from dtm_sharing import ledger, pipeline
-from dtm_sharing.errors import GateDenied, StoreFailed, TableUnreadable, Undecided, UsageProblem
+from dtm_sharing.errors import (
+    GateDenied,
+    PackageUnsafe,
+    StoreFailed,
+    TableUnreadable,
+    Undecided,
+    UsageProblem,
+)
 from dtm_sharing.model import Stage
 from dtm_sharing.stores.objects import open_store
 from dtm_sharing.stores.publisher import Publisher
@@ -119,6 +126,56 @@ def test_a_table_whose_tags_are_gone_is_undecided(tmp_path):
         path.unlink()
     with pytest.raises(Undecided, match=r"datapackage\.json"):
         pipeline.publish(ref, stores, releasable=True)
+    assert here.events()[-1] == "release.undecided"
+    assert b'"gaps":["untagged-table"]' in stores.ledger.entries()[-1].body
+
+
+def test_an_artefact_that_fails_its_check_is_withheld_and_the_ledger_says_so(tmp_path):
+    here = Space(tmp_path)
+    stores = here.stores()
+    frame = raw_round()
+    frame["Site ID"] = "the same"
+    ref, _ = pipeline.admit(frame, DATASET, Stage.COLLECTED, "7", stores)
+    with pytest.raises(PackageUnsafe, match="to_be_unique"):
+        pipeline.publish(ref, stores, releasable=True)
+    assert here.published() == []
+    assert here.events()[-2:] == ["release.approved", "release.withheld"]
+
+
+BAD_ROUNDS = [
+    "",
+    " ",
+    "2 ",
+    ".",
+    "..",
+    "../../x",
+    "a/b",
+    "/etc",
+    "a\\b",
+    ".part-1",
+    "a\nb",
+    "\u202e2",
+    "é" * 51,
+]
+
+
+@pytest.mark.parametrize("name", BAD_ROUNDS)
+def test_what_cannot_name_a_round_is_not_taken_in(name, tmp_path):
+    here = Space(tmp_path)
+    stores = here.stores()
+    with pytest.raises(UsageProblem, match="round"):
+        pipeline.admit(raw_round(), DATASET, Stage.COLLECTED, name, stores)
+    assert stores.ledger.entries() == ()
+    assert not (tmp_path / "restricted").exists()
+
+
+@pytest.mark.parametrize("name", ["2", "2026-10", "Round 2 (b)", "राउन्ड २"])
+def test_a_round_may_be_named_in_words_of_any_script(name, tmp_path):
+    here = Space(tmp_path)
+    stores = here.stores()
+    pipeline.publish(admitted(stores, round_=name), stores, releasable=True)
+    (path,) = here.published()
+    assert path.parent.name == name
 
 
 # ------------------------------------------------------------------------------------ the publisher

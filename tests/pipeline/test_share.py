@@ -17,6 +17,7 @@ from dtm_sharing.errors import DispatchOpen, GateDenied, PackageUnsafe, StoreFai
 from dtm_sharing.model import Audience, DispatchState, Package, Stage, Urgency
 from dtm_sharing.package import reopen
 from dtm_sharing.stores.credentials import Credentials
+from dtm_sharing.stores.rounds import get_table
 from dtm_sharing.stores.smtp import Smtp
 from support import mail
 from support.policies import AGREEMENT, ASSESSMENT, REQUEST, SCPA, patched, sample_files
@@ -244,6 +245,45 @@ def test_an_artefact_that_was_changed_in_the_store_does_not_leave(tmp_path):
         assert here.messages() == []
 
 
+def test_a_store_that_fails_before_anything_was_sent_leaves_the_dispatch_to_be_tried_again(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        ref = admitted(stores)
+        killed(here, at="claim")
+        (kept,) = (tmp_path / "restricted" / "outbox").rglob("data.xlsx")
+        away = kept.rename(tmp_path / "away.xlsx")
+        with pytest.raises(StoreFailed):
+            pipeline.share(ref, LOW, stores)
+        assert stores.ledger.disclosures("scpa") == ()
+        away.rename(kept)
+        (sending,) = pipeline.share(ref, LOW, stores)
+        assert sending.state is DispatchState.SENT
+
+
+def test_one_message_of_unknown_outcome_does_not_keep_the_others_from_being_tried_again(tmp_path):
+    with space(tmp_path, {"content": mail.Do.DROP}) as here:
+        stores = here.stores()
+        ref = admitted(stores, Stage.COLLECTED)
+        server = here.server
+        assert isinstance(server, mail.Scripted)
+
+        class Turning(Smtp):
+            def send(self, message):
+                receipt = super().send(message)
+                server.script = {"RCPT": "451 later"}
+                return receipt
+
+        turning = replace(stores, channel=Turning(mail.settings(server)))
+        with pytest.raises(DispatchOpen, match=r"primary: outcome-unknown.*secondary: new") as refusal:
+            pipeline.share(ref, MEDIUM, turning)
+        assert refusal.value.retry
+        server.script = {}
+        with pytest.raises(DispatchOpen, match="1 of 2") as refusal:
+            pipeline.share(ref, MEDIUM, stores)
+        assert not refusal.value.retry
+        assert len(here.messages()) == 2
+
+
 STOPPED = {
     # what has ended or is missing            file, old, new
     "the agreement has ended": (AGREEMENT, "valid_until: 2027-09-30", "valid_until: 2026-11-01"),
@@ -292,6 +332,21 @@ def test_a_second_round_of_a_month_waits_for_the_first_of_the_next(tmp_path):
         assert sending.dispatch.round == "8"
         assert pipeline.share_due(stores) == ()
         assert len(here.messages()) == 2
+
+
+def test_corrections_of_a_round_that_was_sent_before_do_not_wait(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        seventh = admitted(stores, round_="7")
+        pipeline.share_in_time(seventh, LOW, stores)
+        here.clock.on(days=10)
+        pipeline.share_in_time(admitted(stores, round_="8"), LOW, stores)
+        frame = get_table(stores.restricted, seventh)
+        frame.loc[0, "Child-headed households"] = "corrected"
+        ref, _ = pipeline.admit(frame, DATASET, Stage.CLEANED, "7", stores)
+        (sending,) = pipeline.share_in_time(ref, LOW, stores)
+        assert (sending.dispatch.round, sending.state) == ("7", DispatchState.SENT)
+        assert len(here.messages()) == 3
 
 
 def test_the_first_of_the_month_brings_nothing_from_before_the_agreement_or_the_person(tmp_path):

@@ -436,6 +436,19 @@ def test_a_broken_workbook_gets_one_sentence_without_its_cells(tmp_path: Path) -
         assert CANARY not in str(raised.value)
 
 
+def test_a_workbook_with_a_cell_far_from_all_others_is_refused_before_it_fills_the_memory(
+    tmp_path: Path,
+) -> None:
+    good = workbook(tmp_path / "good.xlsx", {"Data": [KEYS, ROW]})
+    assert len(frames.read_table(good, DATASET).frame) == 1
+    with xlsxwriter.Workbook(tmp_path / "far.xlsx") as book:
+        sheet = book.add_worksheet("Data")
+        sheet.write_row(0, 0, KEYS)
+        sheet.write_string(1_048_575, 16_383, CANARY)
+    with pytest.raises(TableUnreadable, match="reaches to cell XFD1048576; delete the rows"):
+        frames.read_table(tmp_path / "far.xlsx", DATASET)
+
+
 def test_a_workbook_that_shows_no_sheet_is_not_read(tmp_path: Path) -> None:
     good = workbook(tmp_path / "good.xlsx", {"Data": [KEYS, ROW]})
     hidden = rewritten(good, tmp_path / "hidden.xlsx", rb"<sheet name", rb'<sheet state="hidden" name')

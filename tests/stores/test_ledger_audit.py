@@ -10,10 +10,11 @@ import pytest
 
 from dtm_sharing import ledger
 from dtm_sharing.errors import LedgerAltered, SharingError, StoreFailed
-from dtm_sharing.model import Delivery, Receipt
+from dtm_sharing.model import Delivery, Finding, Receipt
 from dtm_sharing.stores.database import Claim
 from dtm_sharing.stores.ledger_rows import EXTRACT
 from support.ledgers import (
+    COORDINATOR,
     LEASE,
     NOW,
     ORIGIN,
@@ -67,7 +68,10 @@ def template(tmp_path_factory):
     opened.intend(dispatch(opened, 3), NOW)  # 15
     held = opened.checkpoint(NOW)
     receipt = opened.receipt(key)
-    opened.record_all(event(n, organization="a") for n in range(100, 114))
+    unknown = claimed(opened, 4)  # 16, 17
+    opened.conclude(unknown, Receipt(Delivery.OUTCOME_UNKNOWN, "The line broke."), NOW)  # 18
+    opened.settle(unknown.key, Finding.NOT_ARRIVED, COORDINATOR, "Called: nothing there.", NOW)  # 19
+    opened.record_all(event(n, organization="a") for n in range(104, 114))
     opened.checkpoint(NOW)
     assert opened.verify(VERIFIER_KEY, held, receipt).size == 30
     opened.close()
@@ -301,6 +305,15 @@ SEEN_FROM_OUTSIDE = {
             "DELETE FROM ledger_entry WHERE seq > 14",
             "DELETE FROM sealed_field WHERE ref LIKE (SELECT key FROM dispatch WHERE state = 'new') || '%'",
             "DELETE FROM dispatch WHERE state = 'new'",
+            *(
+                f"DELETE FROM {table} WHERE {column} LIKE (SELECT key FROM finding) || '%'"
+                for table, column in [
+                    ("sealed_field", "ref"),
+                    ("dispatch", "key"),
+                    ("disclosure", "key"),
+                    ("finding", "key"),
+                ]
+            ),
             rebuild=True,
         ),
         15,

@@ -64,9 +64,8 @@ def test_what_the_server_is_told_is_this_and_no_more(tmp_path):
     assert told == ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "QUIT"]
     assert server.connections == 1
     assert server.authenticated == [True]
-    assert [each for each in server.commands if each.startswith("RCPT")] == [
-        "RCPT TO:<focal.point@example.org>"
-    ]
+    (to,) = (each for each in server.commands if each.startswith("RCPT"))
+    assert to.casefold() == "rcpt to:<focal.point@example.org>"  # Python 3.13 writes "to:"
 
 
 def test_the_machine_is_not_named_to_the_server_nor_in_the_message(tmp_path):

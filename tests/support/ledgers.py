@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ from dtm_sharing import ledger
 from dtm_sharing.model import (
     Dispatch,
     Event,
+    FocalPoint,
     Level,
     Method,
     Publication,
+    Role,
+    Source,
     Stage,
     TableRef,
     Urgency,
+    Validity,
 )
 from dtm_sharing.stores.database import Ledger
 
@@ -28,6 +32,16 @@ LEASE = timedelta(minutes=15)
 ORIGIN = "dtm.example.org/npl"
 SIGNING_KEY = ledger.signing_key(ORIGIN, bytes(range(32)))
 VERIFIER_KEY = ledger.verifier_key(SIGNING_KEY)
+COORDINATOR = FocalPoint(
+    "npl/iom-primary",
+    "iom",
+    Role.PRIMARY,
+    "DTM Coordinator",
+    "coordinator@example.org",
+    "+000 1000001",
+    Validity(date(2026, 1, 1), None),
+    Source("npl/focal_points/iom.yaml", 1, 1),
+)
 TABLE = TableRef("npl/site-assessment", Stage.CLEANED, "2026-10", "rounds/t.parquet", "ab" * 32, 38)
 
 

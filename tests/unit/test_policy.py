@@ -345,6 +345,17 @@ def test_an_assessment_covers_datasets_of_its_own_operation():
     ]
 
 
+def test_no_organization_has_the_name_by_which_the_ledger_knows_everyone():
+    made = sample_files()
+    made["xyz/focal_points/everyone.yaml"] = (
+        made[SCPA].replace(b"id: scpa\n", b"id: public\n").replace(b"xyz/scpa-", b"xyz/other-")
+    )
+    assert problems(made) == [
+        "xyz/focal_points/everyone.yaml:3:5: 'public' is what the ledger calls everyone; "
+        "give the organization another id"
+    ]
+
+
 def test_an_agreement_has_two_sides_and_no_third():
     third = {**sample_files(), "xyz/focal_points/ngo.yaml": sample_files()[SCPA].replace(b"scpa", b"ngo")}
     files_ = patched(

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dtm_sharing.errors import UsageProblem
+
 if TYPE_CHECKING:
-    from dtm_sharing.model import Policy
+    from dtm_sharing.model import FocalPoint, Policy
+    from dtm_sharing.stores.database import Ledger
     from dtm_sharing.stores.settings import Settings
 
 type_path = click.Path(path_type=Path)
@@ -39,6 +42,10 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
+def moment() -> datetime:
+    return datetime.now(UTC)
+
+
 def output_form(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(
         "--format",
@@ -52,6 +59,11 @@ def output_form(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 policies_folder = click.option(
     "--policies", type=type_path, metavar="DIR", help="Policy folder. [default: DTM_SHARING_POLICIES]"
+)
+
+
+ledger_file = click.option(
+    "--ledger", "path", type=type_path, metavar="PATH", help="The ledger. [default: DTM_SHARING_LEDGER]"
 )
 
 
@@ -83,3 +95,23 @@ def load_policy(folder: Path | None) -> Policy:
     from dtm_sharing.stores.policies import read_policies
 
     return read_policies(folder or settings().policies)
+
+
+def open_ledger(path: Path | None) -> Ledger:
+    """The ledger at ``path``, or the settings' one. One that is not there is not made."""
+    from dtm_sharing.stores.database import Ledger
+
+    return Ledger(path or settings().ledger, create=False)
+
+
+def in_office(person: FocalPoint) -> FocalPoint:
+    """The person, who is in office today.
+
+    Raises:
+        UsageProblem: not any more, or not yet.
+    """
+    if not person.in_office.covers(today()):
+        raise UsageProblem(
+            f"{person.id} is not in office on {today()} ({person.source}): name who is, or mend that file."
+        )
+    return person

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from dtm_sharing.cli.options import load_policy, settings, type_path
-from dtm_sharing.cli.terminal import emit, plain
+from dtm_sharing.cli.terminal import emit, plain, replace_file
 from dtm_sharing.errors import StoreFailed
 
 _COUNTED = ("operations", "datasets", "indicators", "relations", "assessments", "agreements", "organizations")
@@ -48,7 +47,7 @@ def schema(folder: Path | None, *, check: bool) -> int:
     changed = _changed(folder, {f"{kind}.schema.json": text for kind, text in _texts(policy.schemas())})
     for name, text in changed.items():
         if not check:
-            _replace(folder / name, text)
+            replace_file(folder / name, text, "schema")
         emit(plain(f"{'would change' if check else 'changed'}  {folder / name}"))
     if not changed:
         emit(plain(f"All schemas in {folder} are up to date."))
@@ -76,16 +75,3 @@ def _read(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise StoreFailed(f"{path}: the schema cannot be read ({error.strerror})") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write the whole file or leave the old one: an editor may be reading it."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(text, "utf-8")
-        new.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            new.unlink()
-        raise StoreFailed(f"{path}: the schema cannot be written ({error.strerror})") from error

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dtm_sharing.cli import policy_files, records, tables
+from dtm_sharing.cli import dispatches, passwords, policy_files, records, tables
 
 
 def _version(context: click.Context, _option: click.Parameter, wanted: Any) -> None:
@@ -33,7 +33,7 @@ def program() -> None:
     """Share DTM rounds by policy: what may leave, to whom, in which form, with a receipt.
 
     Policy and ledger are found by DTM_SHARING_POLICIES and DTM_SHARING_LEDGER, or by the options of a
-    command. No command prints a value of a table.
+    command; passwords by DTM_SHARING_CREDENTIALS. No command prints a value of a table.
     """
 
 
@@ -45,5 +45,7 @@ for _command in (
     tables.explain,
     records.audit,
     records.ledger,
+    dispatches.dispatch,
+    passwords.password,
 ):
     program.add_command(_command)

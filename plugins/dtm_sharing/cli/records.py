@@ -1,4 +1,4 @@
-"""``audit`` and ``ledger verify``: what left, and whether the record of it is unaltered. Both only read."""
+"""``audit`` and ``ledger``: what left, and whether the record of it is unaltered. All of them only read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dtm_sharing.cli import render, shapes
-from dtm_sharing.cli.options import load_policy, output_form, policies_folder, settings, type_path
-from dtm_sharing.cli.terminal import emit, emit_data
+from dtm_sharing.cli.options import (
+    ledger_file,
+    load_policy,
+    open_ledger,
+    output_form,
+    policies_folder,
+    settings,
+    type_path,
+)
+from dtm_sharing.cli.terminal import ask_master_secret, emit, emit_data, plain, replace_file
 from dtm_sharing.errors import UsageProblem
 from dtm_sharing.model import PUBLIC
 
@@ -19,10 +27,6 @@ if TYPE_CHECKING:
     from dtm_sharing.stores.database import Ledger
 
 FIRST_YEAR, LAST_YEAR = 1990, 9998  # a year outside is a slip of the hand
-
-ledger_file = click.option(
-    "--ledger", "path", type=type_path, metavar="PATH", help="The ledger. [default: DTM_SHARING_LEDGER]"
-)
 
 
 @click.command(
@@ -40,16 +44,15 @@ ledger_file = click.option(
 @output_form("table", "json", "csv")
 def audit(organization: str, year: int | None, path: Path | None, policies: Path | None, form: str) -> None:
     """Answer what an organisation received: when, which columns, for what purpose, by which method."""
-    ledger = _open(path)
+    ledger = open_ledger(path)
     received = ledger.disclosures(organization, year)
     if not received:
-        _check_known(organization, ledger, policies)
+        check_known(organization, {each.organization for each in ledger.disclosures()}, policies)
     _show(organization, year, received, form)
 
 
-def _check_known(organization: str, ledger: Ledger, policies: Path | None) -> None:
+def check_known(organization: str, recorded: set[str], policies: Path | None) -> None:
     """Only of an organisation that ledger or policy has heard of may one answer that it received nothing."""
-    recorded = {each.organization for each in ledger.disclosures()}
     if organization in recorded or organization == str(PUBLIC):
         return
     known = recorded | set(load_policy(policies).organizations)
@@ -98,7 +101,7 @@ def verify(
 
     Exit code 2 if it is not; the sentence has the number of the first entry that is wrong.
     """
-    proved = _open(path).verify(
+    proved = open_ledger(path).verify(
         verifier_key=settings().ledger_key if key is None else _key(key),
         checkpoint=None if checkpoint is None else _read(checkpoint),
         receipt=None if receipt is None else _read(receipt),
@@ -115,10 +118,67 @@ def verify(
             emit("was written anew as a whole.")
 
 
-def _open(path: Path | None) -> Ledger:
-    from dtm_sharing.stores.database import Ledger
+@ledger.command(epilog="\b\nExample:\n  dtm-sharing ledger checkpoint --output checkpoint.txt")
+@ledger_file
+@click.option("--output", type=type_path, metavar="FILE", help="Write it there instead of printing it.")
+def checkpoint(path: Path | None, output: Path | None) -> None:
+    """Print the newest signed checkpoint: two hundred bytes to mail to an auditor.
 
-    return Ledger(path or settings().ledger, create=False)
+    Whoever keeps it can show later that the ledger was rewritten: `ledger verify --checkpoint FILE`. Each
+    message of an extract makes a new one. No key is needed.
+    """
+    opened = open_ledger(path)
+    note = opened.newest_checkpoint()
+    if note is None:
+        raise UsageProblem(
+            "The ledger has no checkpoint yet: one is signed with the first extract that is sent."
+        )
+    if output is None:
+        emit_data(note)
+        return
+    replace_file(output, note, "checkpoint")
+    emit(plain(f"{output}: checkpoint of {opened.origin}, over {_covered(note)} of {opened.size} entries."))
+
+
+def _covered(note: str) -> int:
+    from dtm_sharing.ledger import read_checkpoint
+
+    return read_checkpoint(note).size
+
+
+@ledger.command("key", epilog="\b\nExample:\n  dtm-sharing ledger key > ledger.pub")
+@ledger_file
+def public_key(path: Path | None) -> None:
+    """Print the public key of the checkpoints, for auditors, partners and DTM_SHARING_LEDGER_KEY.
+
+    That of DTM_SHARING_LEDGER_KEY; if it is not set, it is derived from the master secret, which is asked for
+    on the terminal. Either is held against the newest checkpoint.
+    """
+    opened = open_ledger(path)
+    emit(_checked(settings().ledger_key or _derived(opened), opened))
+
+
+def _derived(opened: Ledger) -> str:
+    from dtm_sharing.stores.keys import Keys
+
+    return Keys.derive(ask_master_secret(), opened.origin).checkpoint_verifier
+
+
+def _checked(key: str, opened: Ledger) -> str:
+    """The key, which must have signed the newest checkpoint: a slip here would make auditors cry wolf."""
+    from dtm_sharing.ledger import read_checkpoint, signed_by
+
+    note = opened.newest_checkpoint()
+    if note is None:
+        click.echo("The ledger has no checkpoint yet, so nothing shows whether this is its key.", err=True)
+    elif not signed_by(note, key):
+        raise UsageProblem(
+            f"This key did not sign the newest checkpoint of {opened.origin}: check the master secret, or "
+            "DTM_SHARING_LEDGER_KEY."
+        )
+    else:
+        read_checkpoint(note, key)
+    return key
 
 
 def _key(text: str) -> str:

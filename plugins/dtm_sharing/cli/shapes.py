@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dtm_sharing.model import (
     Classification,
@@ -22,6 +22,9 @@ from dtm_sharing.model import (
     Level,
     ReleasableForm,
 )
+
+if TYPE_CHECKING:
+    from dtm_sharing.stores.ledger_rows import Standing
 
 # What JSON may hold bare, but a terminal would obey, or another reader refuse.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -128,6 +131,24 @@ DISCLOSURE = tuple(each.name for each in fields(Disclosure))  # in JSON, and the
 
 def disclosure(sent: Disclosure) -> dict[str, Any]:
     return {name: _value(getattr(sent, name)) for name in DISCLOSURE}
+
+
+def standing(each: Standing) -> dict[str, Any]:
+    of = each.dispatch
+    return {
+        "key": of.key,
+        "state": each.state.value,
+        "dataset": of.dataset,
+        "round": of.round,
+        "organization": of.organization,
+        "pathway": f"{of.agreement}/{of.urgency}",
+        "method": of.method.value,
+        "focal_point": of.focal_point,
+        "since": _value(each.since),
+        "overdue": each.overdue,
+        "found_by": each.found_by,
+        "reason": each.reason,
+    }
 
 
 def _value(value: Any) -> Any:

@@ -1,14 +1,16 @@
-"""What reaches stdout and stderr: safe to look at, and whole or not at all."""
+"""What reaches stdout, stderr and files: safe to look at, and whole or not at all. And what is asked for."""
 
 from __future__ import annotations
 
 import os
 import sys
 import unicodedata
+from contextlib import suppress
+from pathlib import Path
 
 import click
 
-from dtm_sharing.errors import StoreFailed
+from dtm_sharing.errors import StoreFailed, UsageProblem
 
 # Signs that move or turn what follows on a terminal: a header row is somebody else's text.
 _TURNING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -43,6 +45,40 @@ def _write(output: str | bytes) -> None:
     except OSError as error:
         abandon_output()
         raise StoreFailed(f"The answer could not be written: {error.strerror}.") from error
+
+
+def replace_file(path: Path, text: str, what: str) -> None:
+    """Write the whole file or leave the old one: somebody may be reading it."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(text, "utf-8")
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        raise StoreFailed(f"{path}: the {what} cannot be written ({error.strerror})") from error
+
+
+def ask_master_secret() -> str:
+    """The master secret, typed on the terminal and shown nowhere.
+
+    Never from an argument or the environment: other programs of the host see those, and shells keep them.
+
+    Raises:
+        UsageProblem: there is no terminal to ask on.
+    """
+    import getpass
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # else it reads on, with the typing in sight
+        try:
+            return getpass.getpass("Master secret: ").strip()
+        except getpass.GetPassWarning as problem:
+            raise UsageProblem(
+                "The master secret is asked for on a terminal, and there is none: run this by hand."
+            ) from problem
 
 
 def abandon_output() -> None:

@@ -74,9 +74,11 @@ class Report:
             shown = ", ".join(f"{levels[each.label]} {each.label}" for each in Level if levels[each.label])
             undecided = f", {levels[None]} undecided" if levels[None] else ""
             print(f"  {stage:<10} {sum(levels.values())} columns, {ref.rows} rows: {shown}{undecided}")
-        dropped = self._policy.datasets[DATASET].drop_at_collection
-        print(f"  dropped at collection, because Secret ({len(dropped)}):")
-        _lines(dropped)
+        if collected := ledger.registered(DATASET, Stage.COLLECTED, self._round):
+            kept = rounds.levels(store, collected)
+            dropped = [each for each in self._policy.datasets[DATASET].drop_at_collection if each not in kept]
+            print(f"  dropped at collection, because Secret ({len(dropped)}):")
+            _lines(dropped)
 
     def _show_published(self, ledger: Ledger) -> None:
         _heading("Published")

@@ -11,16 +11,24 @@ from dtm_sharing.model import Stage
 
 STAGE_SCHEME = "dtm"
 PUBLIC_SCHEME = "dtm-public"
+PUBLIC_NAME = " public"  # how the name of such an asset ends
 
 
 def stage_asset(dataset: str, stage: str) -> Asset:
-    """The asset that a cleaning stage of a dataset updates, e.g. ``npl/site-assessment`` at ``cleaned``."""
+    """The asset that a cleaning stage of a dataset updates, e.g. ``npl/site-assessment`` at ``cleaned``.
+
+    Raises:
+        ValueError: there is no such stage.
+    """
+    stages = [each.value for each in Stage]
+    if stage not in stages:
+        raise ValueError(f"stage is {' or '.join(map(repr, stages))}, not {stage!r}")
     return Asset(name=f"{dataset} {stage}", uri=f"{STAGE_SCHEME}://{dataset}/{stage}")
 
 
 def public_asset(dataset: str) -> Asset:
     """The asset of what was published of a dataset. Only ``PublishTable`` may have it as an outlet."""
-    return Asset(name=f"{dataset} public", uri=f"{PUBLIC_SCHEME}://{dataset}")
+    return Asset(name=f"{dataset}{PUBLIC_NAME}", uri=f"{PUBLIC_SCHEME}://{dataset}")
 
 
 def stage_of(asset: Asset) -> tuple[str, Stage]:

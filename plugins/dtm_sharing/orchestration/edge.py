@@ -50,7 +50,7 @@ def call_quietly(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapp
             return function(*args, **kwargs)
     except SharingError:
         raise
-    except Exception as problem:  # noqa: BLE001 - whatever foreign code raises may hold a cell value
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - foreign code may put a cell value in it
         kind, line = type(problem).__name__, _line_in(function, problem)
     finally:
         if lines := len(said.getvalue().splitlines()):
@@ -61,7 +61,7 @@ def call_quietly(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapp
     )
 
 
-def _line_in(function: Callable[..., Any], problem: Exception) -> int:
+def _line_in(function: Callable[..., Any], problem: BaseException) -> int:
     """The last line of the function's own file that the error passed through."""
     own = inspect.getsourcefile(function)
     steps = traceback.extract_tb(problem.__traceback__)

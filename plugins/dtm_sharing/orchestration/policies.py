@@ -7,18 +7,17 @@ the publisher holds the public store's credentials and takes only what carries t
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dtm_sharing.orchestration.assets import PUBLIC_SCHEME
-
-if TYPE_CHECKING:
-    from airflow.sdk import Asset
+from dtm_sharing.orchestration.assets import PUBLIC_NAME, PUBLIC_SCHEME
 
 
-def _is_public(asset: Asset) -> bool:
+def _is_public(outlet: Any) -> bool:
+    """Whether an outlet is a public asset, or a reference to one by its name or its URI."""
+    uri, name = getattr(outlet, "uri", ""), getattr(outlet, "name", "")
     store = os.environ.get("DTM_SHARING_PUBLIC_STORE", "").partition("?")[0].rstrip("/")
-    in_store = bool(store) and f"{asset.uri}/".startswith(f"{store}/")
-    return in_store or asset.uri.startswith(f"{PUBLIC_SCHEME}://")
+    in_store = bool(store) and f"{uri}/".startswith(f"{store}/")
+    return in_store or uri.startswith(f"{PUBLIC_SCHEME}://") or name.endswith(PUBLIC_NAME)
 
 
 def task_policy(task: Any) -> None:
@@ -34,10 +33,11 @@ def task_policy(task: Any) -> None:
 
     from dtm_sharing.orchestration.publishing import PublishTable
 
-    public = [asset for asset in (task.outlets or ()) if hasattr(asset, "uri") and _is_public(asset)]
+    public = [outlet for outlet in (task.outlets or ()) if _is_public(outlet)]
     operator = getattr(task, "operator_class", type(task))
     if public and not (isinstance(operator, type) and issubclass(operator, PublishTable)):
+        where = getattr(public[0], "uri", None) or f"asset {public[0].name!r}"
         raise AirflowClusterPolicyViolation(
-            f"task {task.task_id!r} writes to the public {public[0].uri} without the gate; "
+            f"task {task.task_id!r} writes to the public {where} without the gate; "
             "use dtm_sharing.orchestration.publish(table) for whatever becomes public"
         )

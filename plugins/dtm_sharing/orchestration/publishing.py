@@ -57,7 +57,7 @@ def publish(table: XComArg, *, form: str = AS_IT_IS, task_id: str | None = None,
     """
     if form not in (AS_IT_IS, RELEASABLE):
         raise ValueError(f"form is {AS_IT_IS!r} or {RELEASABLE!r}, not {form!r}")
-    operators = [operator for operator, _ in table.iter_references()]
+    operators = [operator for operator, _ in table.iter_references()] if isinstance(table, XComArg) else []
     stages = [
         a
         for operator in operators

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def on_round(dataset: str, *, stage: str) -> PartitionedAssetTimetable:
     """The schedule of a DAG that runs once for each round of a dataset that reaches a stage."""
-    return PartitionedAssetTimetable(assets=stage_asset(dataset, Stage(stage)))
+    return PartitionedAssetTimetable(assets=stage_asset(dataset, stage))
 
 
 def classified(dataset: str, *, stage: str, **task_options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -37,7 +37,7 @@ def classified(dataset: str, *, stage: str, **task_options: Any) -> Callable[[Ca
         stage: ``collected`` (Secret columns of the dataset's list are dropped) or ``cleaned``.
         task_options: options of Airflow's ``@task``, e.g. ``retries``.
     """
-    asset = stage_asset(dataset, Stage(stage))
+    asset = stage_asset(dataset, stage)
 
     def decorate(function: Callable[..., Any]) -> Any:
         @functools.wraps(function)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from dtm_sharing.model import Level, Method, RequestState, Role, Urgency
+from dtm_sharing.model import PUBLIC, Level, Method, RequestState, Role, Urgency
 from dtm_sharing.policy.files import (
     AgreementFile,
     AssessmentFile,
@@ -183,6 +183,9 @@ def _in_office(person: PersonPart, day: date) -> bool:
 
 
 def _focal_points(document: Document, part: FocalPointsFile, _index: Index) -> Iterator[Problem]:
+    if part.id == str(PUBLIC):
+        sentence = f"{quoted(part.id)} is what the ledger calls everyone; give the organization another id"
+        yield document.problem(("id",), sentence)
     roles = [person.role for person in part.people or ()]
     for role in (Role.PRIMARY, Role.SECONDARY):
         if part.people is not None and None not in roles and role not in roles:

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from dtm_sharing.errors import StoreFailed, UsageProblem
+from dtm_sharing.model import Event
 from dtm_sharing.package import Password, generate_password
 
 WORDS = 7  # enough for every form: a zip needs seven, a workbook six
@@ -62,6 +63,11 @@ class Credential:
     created_at: datetime
     revoked_at: datetime | None
     used: int
+
+    def event(self, what: str, organization: str, now: datetime) -> Event:
+        """What the ledger keeps when a password is issued, told, rotated or revoked: which one, no word."""
+        data = {"version": self.version, "channel": self.channel}
+        return Event(f"credential.{what}", self.credential_id, now, organization, data)
 
 
 @dataclass(frozen=True, slots=True)

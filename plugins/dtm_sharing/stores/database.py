@@ -7,6 +7,7 @@ never sent again without a person. Protocol, formats and measurements: ``docs/de
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -19,13 +20,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
 from dtm_sharing import ledger
-from dtm_sharing.errors import StoreFailed, UsageProblem
+from dtm_sharing.errors import LedgerAltered, StoreFailed, UsageProblem
 from dtm_sharing.model import (
     Disclosure,
     Dispatch,
     DispatchState,
     Entry,
     Event,
+    Finding,
+    FocalPoint,
     Method,
     Publication,
     Receipt,
@@ -36,6 +39,7 @@ from dtm_sharing.stores import ledger_proofs as proofs
 from dtm_sharing.stores import ledger_rows as rows
 from dtm_sharing.stores import ledger_tables as tables
 from dtm_sharing.stores.ledger_audit import Verified, audit
+from dtm_sharing.stores.ledger_rows import Standing
 from dtm_sharing.stores.ledger_tables import LedgerFile, make_file, sqlite_path
 
 # Channels that cannot be asked afterwards whether they have a message. The others are: recover, then look.
@@ -53,15 +57,6 @@ class Claim:
     key: str
     fence: int
     recover: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OpenDispatch:
-    """A dispatch that has not come to an end. ``overdue``: whoever was sending it has not come back."""
-
-    dispatch: Dispatch
-    state: DispatchState
-    overdue: bool
 
 
 class Ledger:
@@ -135,6 +130,12 @@ class Ledger:
         """The ledger's name, first line of its checkpoints and ``source`` of its entries."""
         return self._origin
 
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
+        with self._file.reading() as connection:
+            return int(connection.execute(sa.select(tables.head.c.size)).scalar_one())
+
     def close(self) -> None:
         """Let go of the file, so that it is whole and can be copied. Any later use opens it again."""
         self._file.close()
@@ -155,7 +156,8 @@ class Ledger:
         for event in events:
             if event.type in rows.RESERVED:
                 raise UsageProblem(
-                    f"{event.type} is not recorded by hand; use intend, claim, conclude, publish or register"
+                    f"{event.type} is not recorded by hand; use intend, claim, conclude, settle, publish or "
+                    "register"
                 )
         with self._file.writing() as connection:
             return tuple(self._append(connection, self._event_id(event), event) for event in events)
@@ -236,6 +238,34 @@ class Ledger:
         table = [dataset, round_, extract]
         return rows.keyed_id(self._salt, "dispatch", agreement, table, focal_point, method, resend)
 
+    def current_key(  # noqa: PLR0913 - as dispatch_key
+        self,
+        *,
+        agreement: str,
+        dataset: str,
+        round_: str,
+        extract: str,
+        focal_point: str,
+        method: Method,
+    ) -> str:
+        """The key under which this extract goes to this person now: ``dispatch_key`` with its resend number.
+
+        That is the number of dispatches of it that a person found not to have arrived. All who ask before
+        somebody finds so again get the same key; what was cancelled keeps its key, and is never sent.
+        """
+        numbered = functools.partial(
+            self.dispatch_key,
+            agreement=agreement,
+            dataset=dataset,
+            round_=round_,
+            extract=extract,
+            focal_point=focal_point,
+            method=method,
+        )
+        keys = (numbered(resend=number) for number in itertools.count())
+        with self._file.reading() as connection:
+            return next(key for key in keys if not _did_not_arrive(connection, key))
+
     def intend(self, dispatch: Dispatch, now: datetime) -> Dispatch:
         """Record that this is to be sent, before anything is (T1).
 
@@ -295,6 +325,41 @@ class Ledger:
             self._advance(connection, row, "dispatch.attempt", now, data)
             return claim
 
+    def settle(self, key: str, finding: Finding, by: FocalPoint, reason: str, now: datetime) -> DispatchState:
+        """Record what a person found out about a dispatch, and give the state that it is in from now on.
+
+        It ends the dispatch. After ``NOT_ARRIVED`` the next run of the pathway sends it under another key;
+        after ``CANCELLED`` nobody does. A task that still waits for the mail server changes nothing any more.
+
+        Args:
+            key: of a dispatch whose outcome is unknown, that failed, that is waiting (but not to say that it
+                arrived), or whose sending was cut off.
+            finding: what was found.
+            by: who found it, or decided it.
+            reason: how they know, in their words. It stays beside the ledger; an entry only commits to it.
+            now: when.
+
+        Raises:
+            DispatchBusy: a task is sending it, and its lease holds.
+            UsageProblem: there is no such dispatch, it has come to its end, or there is no reason.
+        """
+        words = rows.one_line(reason)
+        with self._file.writing() as connection:
+            row = _needed(connection, key)
+            _check_may_settle(row, finding, now)
+            tables.finding.create(connection, checkfirst=True)
+            found = {
+                "key": key,
+                "finding": finding.value,
+                "by_organization": by.organization,
+                "by_focal_point": by.id,
+                "reason": words,
+            }
+            connection.execute(tables.finding.insert().values(**found))
+            data = {"fence": row["fence"], **self._seal(connection, rows.FINDING, found)}
+            kind, _ = rows.AFTER_FINDING[finding]
+            return self._advance(connection, row, kind, now, data)
+
     def conclude(self, claim: Claim, receipt: Receipt, now: datetime) -> DispatchState:
         """Record what came of an attempt (T3), and give the state that the dispatch is in now.
 
@@ -326,33 +391,35 @@ class Ledger:
         self, connection: Connection, row: RowMapping, kind: str, now: datetime, data: Mapping[str, Any]
     ) -> DispatchState:
         """Append what happened to a dispatch, and move its row and its disclosure along."""
-        key, state = row["key"], rows.STATE_AFTER[kind]
+        key, state = row["key"], rows.state_after(kind, data)
         event = Event(kind, key, now, row["organization"], data)
         entry = self._append(connection, rows.event_id(key, kind, data["fence"]), event)
         moved = {"state": state.value, "fence": data["fence"], "lease_until": data.get("lease_until")}
         _update(connection, tables.dispatch, key, moved)
         connection.execute(tables.disclosure.delete().where(tables.disclosure.c.key == key))
-        if state in rows.HELD:
+        if rows.is_disclosed(rows.state(row), state):
             extract = {name: row[name] for name in ("key", *rows.EXTRACT)}
-            held = _held(state, entry)
+            # It left when the machine says that it may have, not when a person found out.
+            held = _held(state, entry) | {"sent_at": _last_move(connection, key, rows.STATE_AFTER)}
             connection.execute(tables.disclosure.insert().values(**extract, **held))
         return state
 
-    def open_dispatches(self, now: datetime) -> tuple[OpenDispatch, ...]:
-        """Those new, being sent, or of unknown outcome, by key: what somebody still has to see to."""
-        states = [DispatchState.NEW, DispatchState.SENDING, DispatchState.OUTCOME_UNKNOWN]
-        query = sa.select(tables.dispatch).where(tables.dispatch.c.state.in_([each.value for each in states]))
-        with self._file.reading() as connection:
-            found = connection.execute(query.order_by(tables.dispatch.c.key)).mappings().all()
+    def dispatches(self, now: datetime, organization: str | None = None) -> tuple[Standing, ...]:
+        """Every dispatch, or those to one organization, and how each stands; the longest unchanged first."""
+        query = sa.select(tables.dispatch).order_by(tables.dispatch.c.key)
+        if organization is not None:
+            query = query.where(tables.dispatch.c.organization == organization)
         moment = ledger.timestamp(now)
-        return tuple(
-            OpenDispatch(
-                rows.to_dispatch(row),
-                rows.state(row),
-                overdue=row["lease_until"] is not None and row["lease_until"] <= moment,
-            )
-            for row in found
-        )
+        with self._file.reading() as connection:
+            found = connection.execute(query).mappings().all()
+            since = {row["key"]: _last_move(connection, row["key"], rows.MOVES) for row in found}
+            findings = _findings(connection)
+        standings = (rows.standing(row, since[row["key"]], moment, findings.get(row["key"])) for row in found)
+        return tuple(sorted(standings, key=lambda each: each.since))
+
+    def open_dispatches(self, now: datetime) -> tuple[Standing, ...]:
+        """What somebody still has to see to: new, being sent, failed, or of unknown outcome."""
+        return tuple(each for each in self.dispatches(now) if each.state.is_open)
 
     # ------------------------------------------------------------------------- publications, disclosures
 
@@ -385,7 +452,7 @@ class Ledger:
         )
 
     def _announce(self, connection: Connection, publication: Publication, key: str) -> Entry:
-        kind = rows.PUBLICATION.event_type
+        (kind,) = rows.PUBLICATION.event_types
         event_id = rows.event_id(key, kind)
         if found := _entry_of(connection, event_id):
             return found
@@ -476,7 +543,7 @@ class Ledger:
             tables.sealed_field.insert(),
             [{"ref": f"{row['key']}/{field}", "salt": salt} for field, salt in salts.items()],
         )
-        pid = self._pid(connection, row["organization"], row["focal_point"]) if projection.to_person else None
+        pid = self._pid(connection, *(row[each] for each in projection.person)) if projection.person else None
         return projection.data(row, salts, self._salt, pid)
 
     # ---------------------------------------------------------------------------- checkpoints, receipts
@@ -518,9 +585,14 @@ class Ledger:
             ("entry.tlog-proof", "text/plain", self._prove(intent, now).encode()),
         )
 
+    def newest_checkpoint(self) -> str | None:
+        """The newest signed note, as it is kept: to give away. None if none was signed yet. Needs no key."""
+        with self._file.reading() as connection:
+            return proofs.newest_note(connection, covering=-1)
+
     def _intent(self, key: str) -> Entry:
         with self._file.reading() as connection:
-            found = _entry_of(connection, rows.event_id(key, rows.DISPATCH.event_type))
+            found = _entry_of(connection, rows.event_id(key, "dispatch.intent"))
         if found is None:
             raise UsageProblem(f"the ledger knows no dispatch {key}")
         return found
@@ -570,6 +642,40 @@ def _needed(connection: Connection, key: str) -> RowMapping:
 
 def _dispatch_query(key: str) -> sa.Select[Any]:
     return sa.select(tables.dispatch).where(tables.dispatch.c.key == key)
+
+
+def _did_not_arrive(connection: Connection, key: str) -> bool:
+    row = _one(connection, _dispatch_query(key))
+    return row is not None and rows.state(row) is DispatchState.NOT_ARRIVED
+
+
+def _check_may_settle(row: RowMapping, finding: Finding, now: datetime) -> None:
+    key, state = row["key"], rows.state(row)
+    if not state.is_open:
+        raise UsageProblem(f"dispatch {key} is {state}: it has come to its end, and nothing is to be settled")
+    if state is DispatchState.SENDING and ledger.timestamp(now) < row["lease_until"]:
+        raise DispatchBusy(
+            f"dispatch {key} is being sent: what comes of it is known by {row['lease_until']}; settle it then"
+        )
+    if state is DispatchState.NEW and finding is Finding.ARRIVED:
+        raise UsageProblem(f"dispatch {key} is new: it has certainly not left, so it cannot have arrived")
+
+
+def _last_move(connection: Connection, key: str, kinds: Iterable[str]) -> str:
+    """When the last event of these kinds happened to a dispatch."""
+    entry = tables.entry.c
+    query = sa.select(entry.occurred_at).where(entry.row_key == key, entry.event_type.in_(list(kinds)))
+    moment = connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar()
+    if moment is None:
+        raise LedgerAltered("a dispatch has no entry; run the ledger's verification")
+    return str(moment)
+
+
+def _findings(connection: Connection) -> dict[str, RowMapping]:
+    if not tables.has_findings(connection):
+        return {}
+    found = connection.execute(sa.select(tables.finding)).mappings()
+    return {row["key"]: row for row in found}
 
 
 def _registered_query(dataset: str, stage: Stage, round_: str) -> sa.Select[Any]:

@@ -9,7 +9,11 @@ import codecs
 import csv
 import hashlib
 import io
+import re
+import zipfile
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -28,6 +32,8 @@ EXACT = 10**15  # Excel keeps 15 digits: a whole number below this is written wi
 OLE = b"\xd0\xcf\x11\xe0"  # begins an .xls file, and an encrypted .xlsx file
 SEALED = "EncryptedPackage".encode("utf-16-le")  # in the latter: the name of the stream with its content
 ZIP = b"PK\x03\x04"  # begins an .xlsx file
+MOST_CELLS = 50_000_000  # of a workbook's sheet, blank ones included: all are in memory at the same time
+_DIMENSION = re.compile(rb'<dimension ref="[A-Z]+[0-9]+:([A-Z]+)([0-9]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +139,8 @@ def _find_header(path: Path, head: list[list[str]], dataset: Dataset) -> tuple[i
         commas = any(len(cells) > 1 for cells in head)
         hint = "" if commas else " (are its cells separated by commas?)"
         raise TableUnreadable(
-            f"{path}: no header of {dataset.id} stands in row {dataset.header_row}, where it should be, nor in "
-            f"row 1{hint}; at least half of its cells must be declared: check the file, or header_row in "
+            f"{path}: no header of {dataset.id} stands in row {dataset.header_row}, where it should be, nor "
+            f"in row 1{hint}; at least half of its cells must be declared: check the file, or header_row in "
             f"{dataset.source.file}"
         )
     return row, head[row - 1]
@@ -365,6 +371,7 @@ class _Workbook:
                 else "save it as .xlsx: this is an old .xls file"
             )
         else:
+            _refuse_far_cells(path, content)
             try:
                 book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
                 self.rows = book.get_sheet_by_name(_only_sheet(path, book)).to_python(skip_empty_area=False)
@@ -386,6 +393,28 @@ class _Workbook:
         )
         filled = [pa.chunked_array([pa.array(cells, pa.large_string())]) for cells in columns]
         return filled or [pa.chunked_array([], pa.large_string()) for _ in range(width)]
+
+
+def _refuse_far_cells(path: Path, content: bytes) -> None:
+    """One cell far from all others makes a range that no memory holds; the reader would end the process."""
+    with (
+        suppress(
+            zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError
+        ),  # the reader says what is wrong
+        zipfile.ZipFile(io.BytesIO(content)) as book,
+    ):
+        for name in (each for each in book.namelist() if each.startswith("xl/worksheets/")):
+            with book.open(name) as part:
+                found = _DIMENSION.search(part.read(1 << 16))
+            if found and _columns(found[1]) * int(found[2]) > MOST_CELLS:
+                raise TableUnreadable(
+                    f"{path}: a sheet reaches to cell {(found[1] + found[2]).decode()}; delete the rows and "
+                    "columns beyond the table, or save it as .csv"
+                )
+
+
+def _columns(letters: bytes) -> int:
+    return sum((letter - 64) * 26**place for place, letter in enumerate(reversed(letters)))
 
 
 def _only_sheet(path: Path, book: Any) -> str:

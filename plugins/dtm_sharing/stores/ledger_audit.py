@@ -19,7 +19,6 @@ from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 
 from dtm_sharing import ledger
 from dtm_sharing.errors import LedgerAltered
-from dtm_sharing.model import DispatchState
 from dtm_sharing.stores import ledger_rows as rows
 from dtm_sharing.stores import ledger_tables as tables
 
@@ -57,8 +56,8 @@ def _audit(
     notes = _check_stored_checkpoints(connection, meta["origin"], verifier_key, frontier.size)
     for note in held:
         _check_checkpoint(connection, note, meta["origin"], verifier_key, frontier.size)
-    for projection in rows.PROJECTIONS:
-        _check_projection(connection, projection, meta["salt"])
+    disclosed = sum(_check_projection(connection, each, meta["salt"]) for each in rows.PROJECTIONS)
+    _count(connection, tables.disclosure, disclosed, "rows in the table disclosure")
     return Verified(frontier.size, frontier.root, notes)
 
 
@@ -206,33 +205,38 @@ def _check_receipt(connection: Connection, receipt: str, size: int) -> None:
 # ----------------------------------------------------------------------------------- rows drawn from it
 
 
-def _check_projection(connection: Connection, projection: rows.Projection, salt: bytes) -> None:
-    """Every entry that made a row still has it, as it was; and no row stands without its entry."""
-    start = made = 0
+def _check_projection(connection: Connection, projection: rows.Projection, salt: bytes) -> int:
+    """Every entry that made a row still has it, as it was; and no row stands without its entry.
+
+    Returns: how many of them are disclosures.
+    """
+    if projection is rows.FINDING and not tables.has_findings(connection):
+        _check_none(connection, projection)
+        return 0
+    start = made = disclosed = 0
     while page := _first_entries(connection, projection, start):
         for entry in page:
             body = json.loads(entry["body"])
             row = _check_row(connection, projection, entry, body, salt)
-            if projection is not rows.TABLE:
-                _check_state(connection, row, entry["seq"])
+            if projection in (rows.DISPATCH, rows.PUBLICATION):
+                disclosed += _check_state(connection, row, entry["seq"])
         made += len(page)
         start = page[-1]["seq"] + 1
-    table = projection.table
-    if projection is rows.PUBLICATION:
-        made += _held_dispatches(connection)
-    _count(connection, table, made, f"rows in the table {table.name}")
+    if projection is not rows.PUBLICATION:
+        _count(connection, projection.table, made, f"rows in the table {projection.table.name}")
+    return disclosed
+
+
+def _check_none(connection: Connection, projection: rows.Projection) -> None:
+    """Where the table is missing, so must be the entries: a ledger of before there were findings."""
+    for entry in _first_entries(connection, projection, 0):
+        raise LedgerAltered(f"the row of entry {entry['seq']} was removed with its table", entry["seq"])
 
 
 def _first_entries(connection: Connection, projection: rows.Projection, start: int) -> list[RowMapping]:
     entry = tables.entry.c
-    query = sa.select(tables.entry).where(entry.event_type == projection.event_type, entry.seq >= start)
+    query = sa.select(tables.entry).where(entry.event_type.in_(projection.event_types), entry.seq >= start)
     return list(connection.execute(query.order_by(entry.seq).limit(PAGE)).mappings())
-
-
-def _held_dispatches(connection: Connection) -> int:
-    states = [each.value for each in rows.HELD]
-    query = sa.select(sa.func.count()).where(tables.dispatch.c.state.in_(states))
-    return int(connection.execute(query).scalar_one())
 
 
 def _check_row(
@@ -248,10 +252,11 @@ def _check_row(
     if row is None:
         raise LedgerAltered(f"the row of entry {seq} in the table {name} was removed", seq)
     said = body["data"]
-    data = projection.data(dict(row), _salts(connection, key, projection, seq), salt, _pid(connection, row))
+    salts, pid = _salts(connection, key, projection, seq), _pid(connection, projection, row)
+    data = projection.data(dict(row), salts, salt, pid)
     wrong = [each for each in projection.sealed if data["sealed"][each] != said["sealed"].get(each)]
     wrong += [each for each in data if each != "sealed" and data[each] != said.get(each)]
-    if row.get("organization") != body.get("organization"):
+    if "organization" in row and row["organization"] != body.get("organization"):
         wrong.append("organization")
     if wrong:
         raise LedgerAltered(
@@ -275,22 +280,28 @@ def _salts(connection: Connection, key: str, projection: rows.Projection, seq: i
     return salts
 
 
-def _pid(connection: Connection, row: RowMapping) -> str | None:
-    if row.get("focal_point") is None:
+def _pid(connection: Connection, projection: rows.Projection, row: RowMapping) -> str | None:
+    if projection.person is None:
         return None
+    organization, focal_point = (row[each] for each in projection.person)
     query = sa.select(tables.person.c.pid).where(
-        tables.person.c.organization == row["organization"], tables.person.c.focal_point == row["focal_point"]
+        tables.person.c.organization == organization, tables.person.c.focal_point == focal_point
     )
     return connection.execute(query).scalar()
 
 
-def _check_state(connection: Connection, row: RowMapping, seq: int) -> None:
-    """State, fence, lease and disclosure follow from the entries about this key: the last one decides."""
+def _check_state(connection: Connection, row: RowMapping, seq: int) -> bool:
+    """State, fence, lease and disclosure follow from the entries about this key: the last one decides.
+
+    Returns: whether it is a disclosure.
+    """
     entry = tables.entry.c
     query = sa.select(tables.entry).where(entry.row_key == row["key"]).order_by(entry.seq)
-    moves = [each for each in connection.execute(query).mappings() if each["event_type"] in rows.STATE_AFTER]
-    last = moves[-1]
-    state, data = rows.STATE_AFTER[last["event_type"]], json.loads(last["body"])["data"]
+    moves = [each for each in connection.execute(query).mappings() if each["event_type"] in rows.MOVES]
+    last, data = moves[-1], json.loads(moves[-1]["body"])["data"]
+    *earlier, state = (
+        rows.state_after(each["event_type"], json.loads(each["body"])["data"]) for each in moves[-2:]
+    )
     expected: dict[str, Any] = {"state": state.value}
     if "fence" in row:
         expected |= {"fence": data.get("fence", 0), "lease_until": data.get("lease_until")}
@@ -300,20 +311,20 @@ def _check_state(connection: Connection, row: RowMapping, seq: int) -> None:
                 f"the row of entry {seq} was altered: its {name} is not what entry {last['seq']} says",
                 last["seq"],
             )
-    _check_disclosure(connection, row, state, last)
+    disclosure = _row(connection, tables.disclosure, row["key"])
+    if (disclosure is not None) != rows.is_disclosed(earlier[0] if earlier else None, state):
+        verb = "removed" if disclosure is None else "put in"
+        raise LedgerAltered(f"the disclosure of entry {last['seq']} was {verb}", last["seq"])
+    if disclosure is not None:
+        left = next(each for each in reversed(moves) if each["event_type"] in rows.STATE_AFTER)
+        _check_disclosure(row, disclosure, {"state": state.value, "sent_at": left["occurred_at"]}, last)
+    return disclosure is not None
 
 
 def _check_disclosure(
-    connection: Connection, row: RowMapping, state: DispatchState, last: RowMapping
+    row: RowMapping, disclosure: RowMapping, said: Mapping[str, str], last: RowMapping
 ) -> None:
-    disclosure = _row(connection, tables.disclosure, row["key"])
-    if (disclosure is not None) != (state in rows.HELD):
-        verb = "removed" if disclosure is None else "put in"
-        raise LedgerAltered(f"the disclosure of entry {last['seq']} was {verb}", last["seq"])
-    if disclosure is None:
-        return
-    expected = {name: row[name] for name in rows.EXTRACT}
-    expected |= {"state": state.value, "entry": last["seq"], "sent_at": last["occurred_at"]}
+    expected = {name: row[name] for name in rows.EXTRACT} | {**said, "entry": last["seq"]}
     for name, value in expected.items():
         if disclosure[name] != value:
             raise LedgerAltered(

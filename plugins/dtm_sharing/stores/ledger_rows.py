@@ -25,6 +25,7 @@ from dtm_sharing.model import (
     Dispatch,
     DispatchState,
     Entry,
+    Finding,
     Level,
     Method,
     Publication,
@@ -52,17 +53,17 @@ AFTER_DELIVERY: Mapping[Delivery, str] = {
     Delivery.NOT_SENT: "dispatch.deferred",
     Delivery.OUTCOME_UNKNOWN: "dispatch.outcome_unknown",
 }
-# States in which the recipient has it, or may have it.
-HELD = frozenset(
-    {
-        DispatchState.SENDING,
-        DispatchState.SENT,
-        DispatchState.ACKNOWLEDGED,
-        DispatchState.OUTCOME_UNKNOWN,
-    }
-)
+# A person's finding: the event that says so, and the state that follows.
+AFTER_FINDING: Mapping[Finding, tuple[str, DispatchState]] = {
+    Finding.ARRIVED: ("dispatch.reconciled", DispatchState.SENT),
+    Finding.NOT_ARRIVED: ("dispatch.voided", DispatchState.NOT_ARRIVED),
+    Finding.CANCELLED: ("dispatch.voided", DispatchState.CANCELLED),
+}
+FINDINGS = tuple(sorted({kind for kind, _ in AFTER_FINDING.values()}))
+MOVES = frozenset({*STATE_AFTER, *FINDINGS})  # all that changes the state of a row
+VOID = frozenset({DispatchState.NOT_ARRIVED, DispatchState.CANCELLED})
 # Types that stand for a change of a row; an entry of one without its row would be a lie.
-RESERVED = frozenset({*STATE_AFTER, "dispatch.late_attempt", "table.registered"})
+RESERVED = frozenset({*MOVES, "dispatch.late_attempt", "table.registered"})
 FOLLOWED = ("dispatch.", "release.announced", "release.published")  # their subject is the key of a row
 
 PUBLIC_ORGANIZATION = "public"
@@ -91,14 +92,15 @@ class Projection:
     """Rows that an event type makes: which fields its entry shows, and to which it only commits.
 
     Column names and small counts can be sensitive, so they are sealed; bare hashes are searchable, so
-    digests are sealed as well (notes on the ledger's privacy: ``docs/decisions``).
+    digests are sealed as well (notes on the ledger's privacy: ``docs/decisions``). ``person``: the columns
+    with organization and id of the focal point whom the entry names by a random id.
     """
 
-    event_type: str
+    event_types: tuple[str, ...]
     table: Table
     shown: tuple[str, ...]
     sealed: tuple[str, ...]
-    to_person: bool = False
+    person: tuple[str, str] | None = None
 
     def data(
         self, row: Mapping[str, Any], salts: Mapping[str, bytes], ledger_salt: bytes, pid: str | None
@@ -108,13 +110,13 @@ class Projection:
         data = {name: row[name] for name in self.shown} | {"sealed": seals}
         if "columns" in self.sealed:
             data["columns_id"] = keyed_id(ledger_salt, "columns", row["columns"])
-        if self.to_person:
+        if self.person:
             data["person"] = pid
         return data
 
 
 DISPATCH = Projection(
-    "dispatch.intent",
+    ("dispatch.intent",),
     tables.dispatch,
     # The entry goes with the message as a receipt: it shows what the message's own text says, and no more.
     shown=("agreement", "method"),
@@ -131,21 +133,43 @@ DISPATCH = Projection(
         "artefact_path",
         "artefact_sha256",
     ),
-    to_person=True,
+    person=("organization", "focal_point"),
 )
 PUBLICATION = Projection(
-    "release.announced",
+    ("release.announced",),
     tables.disclosure,
     shown=("agreement", "urgency", "purpose", "dataset", "round", "level", "method", "focal_point"),
     sealed=("columns", "rows", "policy_digest", "artefact_path", "artefact_sha256"),
 )
 TABLE = Projection(
-    "table.registered",
+    ("table.registered",),
     tables.registered_table,
     shown=("dataset", "stage", "round", "number"),
     sealed=("path", "sha256", "rows"),
 )
-PROJECTIONS = (DISPATCH, PUBLICATION, TABLE)
+FINDING = Projection(
+    FINDINGS,
+    tables.finding,
+    shown=("finding", "by_organization"),
+    sealed=("by_focal_point", "reason"),  # what a person writes may name people
+    person=("by_organization", "by_focal_point"),
+)
+PROJECTIONS = (DISPATCH, PUBLICATION, TABLE, FINDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a dispatch stands, and since when. ``overdue``: whoever was sending it has not come back.
+
+    ``found_by`` (id of a focal point) and ``reason`` are of the finding that ended it, if a person did.
+    """
+
+    dispatch: Dispatch
+    state: DispatchState
+    since: datetime
+    overdue: bool
+    found_by: str | None
+    reason: str | None
 
 
 def keyed_id(salt: bytes, *parts: Any) -> str:
@@ -179,6 +203,21 @@ def entry_columns(body: bytes) -> dict[str, Any]:
         "organization_seq": envelope.get("organizationseq"),
         "row_key": envelope["subject"] if event_type.startswith(FOLLOWED) else None,
     }
+
+
+def state_after(event_type: str, data: Mapping[str, Any]) -> DispatchState:
+    """The state that an event of ``MOVES`` leads to; of what was voided, its finding says which."""
+    if event_type in FINDINGS:
+        return AFTER_FINDING[Finding(data["finding"])][1]
+    return STATE_AFTER[event_type]
+
+
+def is_disclosed(before: DispatchState | None, state: DispatchState) -> bool:
+    """Whether a dispatch stands among the disclosures: also where what may have left was voided.
+
+    That a person found it not to have arrived is an answer to an auditor, and no reason to say nothing.
+    """
+    return state.is_held or (state in VOID and before is not None and before.is_held)
 
 
 # ------------------------------------------------------------------------------------ values and rows
@@ -242,6 +281,18 @@ def to_dispatch(row: RowMapping) -> Dispatch:
         raise _unreadable("dispatch") from error
 
 
+def standing(row: RowMapping, since: str, now: str, finding: RowMapping | None) -> Standing:
+    """``since`` and ``now`` as the entries write moments."""
+    return Standing(
+        to_dispatch(row),
+        state(row),
+        since=datetime.fromisoformat(since),
+        overdue=row["lease_until"] is not None and row["lease_until"] <= now,
+        found_by=finding["by_focal_point"] if finding else None,
+        reason=finding["reason"] if finding else None,
+    )
+
+
 def to_disclosure(row: RowMapping) -> Disclosure:
     values = {name: row[name] for name in (*EXTRACT, "entry") if name != "artefact_path"}
     try:
@@ -266,6 +317,22 @@ def to_ref(row: RowMapping) -> TableRef:
         )
     except ValueError as error:
         raise _unreadable("registered table") from error
+
+
+def one_line(reason: str) -> str:
+    """What a person gives as a reason, on one line.
+
+    Raises:
+        UsageProblem: there are no words in it, or it is not text.
+    """
+    words = " ".join(reason.split())
+    if not words:
+        raise UsageProblem("A finding needs its reason: say how it is known, e.g. who was called, and when")
+    try:
+        words.encode()
+    except UnicodeEncodeError as error:
+        raise UsageProblem("The reason is not text in UTF-8: check the terminal's encoding") from error
+    return words
 
 
 def _columns_text(columns: tuple[str, ...]) -> str:

@@ -139,6 +139,16 @@ disclosure = Table(
     Index("disclosure_organization", "organization", "sent_at"),
 )
 
+finding = Table(
+    "finding",
+    _tables,
+    Column("key", Text, primary_key=True),  # of the dispatch
+    Column("finding", Text, nullable=False),
+    Column("by_organization", Text, nullable=False),
+    Column("by_focal_point", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 registered_table = Table(
     "registered_table",
     _tables,
@@ -168,6 +178,11 @@ sealed_field = Table(
     Column("ref", Text, primary_key=True),  # <key>/<field>
     Column("salt", LargeBinary, nullable=False),
 )
+
+
+def has_findings(connection: Connection) -> bool:
+    """Whether the table of findings is there: a ledger of an earlier version gets it with its first one."""
+    return sa.inspect(connection).has_table(finding.name)
 
 
 def _append_only() -> Iterator[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TABLE, SIDECAR = "table.parquet", "datapackage.json"
 AGAIN = "run the task that made it again"
+LONGEST_ROUND = 100  # bytes of a round's name: it is a folder's name in both stores
 SHORT = 16  # digits of the SHA-256 in a path; the whole of it is in the sidecar and the reference
 LEVELS = {level.label for level in Level}
 _KINDS = {"dataset": str, "stage": str, "round": str, "path": str, "sha256": str, "rows": int}
@@ -61,6 +62,20 @@ def put_table(store: ObjectStore, frame: pd.DataFrame, classification: Classific
     store.put(ref.path, content)
     store.put(f"{folder}/{SIDECAR}", _sidecar(ref, len(content), table, classification))
     return ref
+
+
+def check_round(name: str) -> None:
+    """Refuse what cannot be the name of a round: it stands in paths, in the ledger and in people's mouths.
+
+    Raises:
+        UsageProblem: it is empty, too long, or has a sign that means something in a path or ends a line.
+    """
+    good = name == name.strip() and name.isprintable() and not name.startswith(".") and not {*name} & {*"/\\"}
+    if not name or not good or len(name.encode()) > LONGEST_ROUND:
+        raise UsageProblem(
+            f"A round's name is printable, of at most {LONGEST_ROUND} bytes, without '/', '\\', a dot as its "
+            "first sign or blanks at its ends, e.g. '2' or '2026-10': name the round so"
+        )
 
 
 def get_table(store: ObjectStore, ref: TableRef) -> pd.DataFrame:
