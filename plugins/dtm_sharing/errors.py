@@ -6,8 +6,12 @@ No message holds a cell value, a person's name or a password.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
 
 
 class SharingError(Exception):
@@ -81,3 +85,13 @@ class Undecided(SharingError):
     """Nothing justifies a decision, so nothing leaves. The sentence names what is missing."""
 
     exit_code = 4
+
+
+def bug(error: Exception) -> str:
+    """Which unexpected error it was and where, without its text or traceback: both may quote a cell."""
+    steps = traceback.extract_tb(error.__traceback__)
+    ours = [each for each in steps if Path(each.filename).is_relative_to(_PACKAGE)] or steps
+    place = Path(ours[-1].filename)
+    if place.is_relative_to(_PACKAGE):
+        place = place.relative_to(_PACKAGE.parent)
+    return f"This is a bug: {type(error).__name__} at {place}:{ours[-1].lineno}; please report this line."

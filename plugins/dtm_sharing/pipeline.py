@@ -6,24 +6,21 @@ what was recorded is found again, and nothing leaves twice.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dtm_sharing import classify, deliver, expectations, gate, ledger, package, protect
-from dtm_sharing.errors import DispatchOpen, PackageUnsafe, SharingError, Undecided
+from dtm_sharing import classify, deliver, expectations, gate, ledger, package, protect, records
+from dtm_sharing.errors import DispatchOpen, PackageUnsafe, Undecided
 from dtm_sharing.model import (
     PUBLIC,
     Approved,
     Audience,
     Classification,
     Decision,
-    Disclosure,
     Dispatch,
     DispatchState,
-    Event,
     FocalPoint,
     Level,
     Method,
@@ -33,8 +30,6 @@ from dtm_sharing.model import (
     Publication,
     Stage,
     TableRef,
-    Urgency,
-    Validity,
 )
 from dtm_sharing.stores import frames, rounds
 
@@ -102,7 +97,7 @@ def admit(
     profile = frames.profile_frame(named, declared, stage=stage, round_=round_, whole=True)
     labelled = classify.classify(stores.policy, profile, stores.now().date())
     ref = rounds.put_table(stores.restricted, named, labelled)
-    stores.ledger.record(_classified(labelled, len(dropped), stores.now()))
+    stores.ledger.record(records.classified(labelled, len(dropped), stores.now()))
     stores.ledger.register(ref, stores.now())
     return ref, labelled
 
@@ -255,105 +250,6 @@ def _settle(sendings: tuple[Sending, ...]) -> None:
         )
 
 
-# --------------------------------------------------------------------------------------------- in time
-
-
-def datasets(audience: Audience, stores: Stores) -> tuple[str, ...]:
-    """The datasets that a pathway shares something of."""
-    return tuple(sorted({line.dataset for line in gate.pathway(stores.policy, audience).shares}))
-
-
-def share_in_time(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, ...]:
-    """``share``, but where a monthly pathway already had another round this month, a new one waits.
-
-    A round that it had before does not wait: what is new in it are corrections, and ``share_due`` only asks
-    for rounds that a focal point never had.
-
-    Returns: nothing, where the round waits; ``share_due`` sends it on the first of the month.
-    """
-    if gate.pathway(stores.policy, audience).monthly and _waits(ref, audience, stores):
-        return ()
-    return share(ref, audience, stores)
-
-
-def share_due(stores: Stores) -> tuple[Sending, ...]:
-    """Send every low-urgency pathway the cleaned rounds that it has not had.
-
-    One pathway that is refused holds up no other.
-
-    Raises:
-        DispatchOpen: at least one was refused or is open; the sentence has each one's own.
-    """
-    sendings: list[Sending] = []
-    problems: list[SharingError] = []
-    for audience, ref in _due(stores):
-        try:
-            sendings += share(ref, audience, stores)
-        except SharingError as problem:
-            problems.append(problem)
-    if problems:
-        raise DispatchOpen(" ".join(map(str, problems)), retry=any(each.retry for each in problems))
-    return tuple(sendings)
-
-
-def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef]]:
-    for agreement_id, agreement in sorted(stores.policy.agreements.items()):
-        path = agreement.pathway(Urgency.LOW)
-        for line in path.shares if path else ():
-            audience = Audience(agreement_id, Urgency.LOW)
-            had = _had(audience, line.dataset, stores)
-            people = gate.recipients(stores.policy, path, stores.now().date()) if path else ()
-            for ref, cleaned in stores.ledger.rounds(line.dataset, Stage.CLEANED):
-                if _reaches(agreement.validity, people, cleaned.date(), ref.round, had):
-                    yield audience, ref
-
-
-def _reaches(
-    validity: Validity,
-    people: tuple[FocalPoint, ...],
-    cleaned: date,
-    round_: str,
-    had: set[tuple[str, str | None]],
-) -> bool:
-    """Whether somebody waits for a round: cleaned in the agreement's time and in that person's office.
-
-    A new agreement or a new focal point does not get what was cleaned before it: nobody agreed to that.
-    """
-    waiting = [each for each in people if each.in_office.covers(cleaned) and (round_, each.id) not in had]
-    return validity.covers(cleaned) and (bool(waiting) or not people)
-
-
-def _waits(ref: TableRef, audience: Audience, stores: Stores) -> bool:
-    now, received = stores.now(), _received(audience, ref.dataset, stores)
-    this_month = {each.round for each in received if _month(each.sent_at) == _month(now)}
-    return ref.round not in {each.round for each in received} and bool(this_month)
-
-
-def _month(moment: datetime) -> tuple[int, int]:
-    return moment.year, moment.month
-
-
-def _had(audience: Audience, dataset: str, stores: Stores) -> set[tuple[str, str | None]]:
-    """Rounds and the focal points who wait for them no more: they may have it, or somebody called it off."""
-    organization = gate.agreement(stores.policy, audience).organization
-    standings = stores.ledger.dispatches(stores.now(), organization)
-    cancelled = [each.dispatch for each in standings if each.state is DispatchState.CANCELLED]
-    received = _received(audience, dataset, stores)
-    return {(each.round, each.focal_point) for each in received} | {
-        (each.round, each.focal_point) for each in cancelled if _under(audience, dataset, each)
-    }
-
-
-def _received(audience: Audience, dataset: str, stores: Stores) -> list[Disclosure]:
-    organization = gate.agreement(stores.policy, audience).organization
-    held = (each for each in stores.ledger.disclosures(organization) if each.state.is_held)
-    return [each for each in held if _under(audience, dataset, each)]
-
-
-def _under(audience: Audience, dataset: str, each: Disclosure | Dispatch) -> bool:
-    return (each.agreement, each.urgency, each.dataset) == (audience.agreement, audience.urgency, dataset)
-
-
 # ------------------------------------------------------------------------------------------- the pieces
 
 
@@ -362,7 +258,7 @@ def _table(ref: TableRef, audience: Audience, stores: Stores) -> tuple[pd.DataFr
     try:
         table = rounds.get_table(stores.restricted, ref)
     except Undecided:
-        stores.ledger.record(_stopped("release.undecided", "untagged-table", ref, audience, stores))
+        _record_stop("release.undecided", "untagged-table", ref, audience, stores)
         raise
     return table, _label(table, ref, stores, whole=True)
 
@@ -379,10 +275,13 @@ def _artefact(
         artefact, reopened = package.build_and_reopen(approved, table, *(sealed or (None, None)))
         expectations.check(approved, reopened, stores.policy.datasets[ref.dataset].key)
     except PackageUnsafe:
-        audience = approved.decision.audience
-        stores.ledger.record(_stopped("release.withheld", "unsafe-artefact", ref, audience, stores))
+        _record_stop("release.withheld", "unsafe-artefact", ref, approved.decision.audience, stores)
         raise
     return artefact
+
+
+def _record_stop(kind: str, gap: str, ref: TableRef, audience: Audience, stores: Stores) -> None:
+    stores.ledger.record(records.stopped(kind, gap, ref, audience, (stores.policy, stores.now())))
 
 
 def _label(frame: pd.DataFrame, ref: TableRef, stores: Stores, *, whole: bool) -> Classification:
@@ -406,70 +305,5 @@ def _released(
 
 def _approve(decision: Decision, ref: TableRef, stores: Stores) -> Approved:
     """Record the gate's decision, whatever it is, and go on only with an approval."""
-    stores.ledger.record(_decided(decision, ref, stores.now()))
+    stores.ledger.record(records.decided(decision, ref, stores.now()))
     return gate.approve(decision)
-
-
-_EVENTS = {
-    Outcome.ALLOW: "release.approved",
-    Outcome.DENY: "release.denied",
-    Outcome.UNDECIDED: "release.undecided",
-}
-
-
-def _decided(decision: Decision, ref: TableRef, now: datetime) -> Event:
-    """What the ledger keeps of a decision: counts and rules, no column and no value."""
-    return Event(
-        type=_EVENTS[decision.outcome],
-        subject=f"{ref.dataset}/{ref.round}",
-        occurred_at=now,
-        organization=None,
-        data={
-            **_asked(ref, decision.audience),
-            "columns": len(decision.classification.columns),
-            "refused": len(decision.refused),
-            "gaps": sorted({gap.kind for gap in decision.gaps}),
-            "policy_digest": decision.classification.policy_digest,
-            "as_of": decision.classification.as_of.isoformat(),
-        },
-    )
-
-
-def _stopped(kind: str, gap: str, ref: TableRef, audience: Audience, stores: Stores) -> Event:
-    """What the ledger keeps of a table that was stopped before the gate's decision, or after it."""
-    now = stores.now()
-    return Event(
-        type=kind,
-        subject=f"{ref.dataset}/{ref.round}",
-        occurred_at=now,
-        organization=None,
-        data={
-            **_asked(ref, audience),
-            "gaps": [gap],
-            "policy_digest": stores.policy.digest,
-            "as_of": now.date().isoformat(),
-        },
-    )
-
-
-def _asked(ref: TableRef, audience: Audience) -> dict[str, str]:
-    """Of which stage and for whom a release was asked for."""
-    agreement = {"agreement": audience.agreement} if audience.agreement else {}
-    return {"audience": str(audience), "stage": ref.stage.value, **agreement}
-
-
-def _classified(labelled: Classification, dropped: int, now: datetime) -> Event:
-    """What the ledger keeps of a classification: how many columns have which level."""
-    levels = Counter(column.level.label if column.level else "undecided" for column in labelled.columns)
-    return Event(
-        type="classification.assigned",
-        subject=f"{labelled.dataset}/{labelled.round}",
-        occurred_at=now,
-        organization=None,
-        data={
-            "stage": str(labelled.stage),
-            "columns": dict(levels),
-            "dropped_at_collection": dropped,
-            "policy_digest": labelled.policy_digest,
-        },
-    )

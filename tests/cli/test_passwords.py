@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -267,6 +268,27 @@ def test_what_waits_with_the_old_words_is_named(place, command):
     ledger.intend(ledgers.dispatch(ledger, 1, focal_point="xyz/scpa-primary"), NOW)
     text = place.type_(*command).text
     assert f"not sent yet: {waiting.key}." in text
+
+
+EXAMPLES = [TELL[:2], ROTATE[:2], END[:2], KEY]
+
+
+@pytest.mark.parametrize("command", EXAMPLES, ids=" ".join)
+def test_the_example_at_the_end_of_each_help_works(tmp_path, cli, command):
+    """In a folder where ``policies`` is the project's; a test of the other examples: ``test_edge``."""
+    shutil.copytree(PLUGINS.parent / "policies", tmp_path / "policies")
+    place = Place(tmp_path)
+    place.credentials.password_for("npl/scpa-primary", METHOD, NOW)
+    place.ledger.record(ledgers.event())
+    place.ledger.checkpoint(NOW)
+    example = cli(*command, "--help").out.partition("Example:\n")[2].strip()
+    program = f"{sys.executable} -m dtm_sharing.cli"
+    assert example.startswith(f"dtm-sharing {' '.join(command)} ")
+    shell = ["sh", "-c", example.replace("dtm-sharing", program, 1)]
+    screen = on_terminal(shell, MASTER, env=place.environment, cwd=tmp_path)
+    assert screen.code == 0, screen.text
+    if ">" in example:
+        assert (tmp_path / "ledger.pub").read_text().strip() == KEYS.checkpoint_verifier
 
 
 # -------------------------------------------------------------------------------------------- ledger key

@@ -1,27 +1,25 @@
-"""The programs in docs/operations.md do what the page says, on credentials that the pipeline made."""
+"""The commands in docs/operations.md do what the page says, on what the pipeline made."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
+import shlex
 import sys
-from pathlib import Path
 
 import pytest
 
-from dtm_sharing.demo.workspace import ORIGIN
+from dtm_sharing.model import Delivery, DispatchState, Finding, Receipt
 from dtm_sharing.package.password import word_list
+from dtm_sharing.stores.database import Ledger
 from support.demonstrated import Demonstrated, demonstrate
+from support.ledgers import LEASE, NOW, dispatch
 from support.loading import ROOT
+from support.terminals import on_terminal
 
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
-CONNECTIONS = "/run/secrets/connections.json"
-COMMAND = re.compile(
-    r"^docker compose exec scheduler python -c '\n(.*?)^' ([^\n]+)$", re.MULTILINE | re.DOTALL
-)
-PERSON, METHOD = "npl/scpa-primary", "excel-email"
+COMMANDS = re.findall(r"^docker compose exec scheduler (dtm-sharing [^\n]+)$", PAGE, re.MULTILINE)
+LEAVES = "npl/scpa-primary"
 
 
 @pytest.fixture(scope="module")
@@ -29,34 +27,47 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Demonstrated:
     return demonstrate(tmp_path_factory.mktemp("operations") / ".demo")
 
 
-def run(code: str, arguments: list[str], made: Demonstrated, folder: Path) -> str:
-    """As in the container, but for the place of the connections."""
-    held = folder / "connections.json"
-    held.write_text(json.dumps({"dtm_sharing_keys": {"host": ORIGIN, "password": made.space.master}}))
-    assert CONNECTIONS in code
-    done = subprocess.run(
-        [sys.executable, "-c", code.replace(CONNECTIONS, str(held)), *arguments],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT / "plugins"),
-            "DTM_SHARING_CREDENTIALS": str(made.space.credentials),
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return done.stdout.strip()
+def types(command: str, made: Demonstrated) -> str:
+    """As somebody types it in the container, who knows the master secret."""
+    own = {
+        "PYTHONPATH": str(ROOT / "plugins"),
+        "DTM_SHARING_POLICIES": str(made.space.policies),
+        "DTM_SHARING_LEDGER": str(made.space.ledger),
+        "DTM_SHARING_CREDENTIALS": str(made.space.credentials),
+    }
+    program = [sys.executable, "-m", "dtm_sharing.cli", *shlex.split(command)[1:]]
+    screen = on_terminal(program, made.space.master, env={**os.environ, **own})
+    assert screen.code == 0, screen.text
+    return screen.text
 
 
-def test_a_password_is_told_and_ended_as_the_page_says(made, tmp_path):
-    (tell, of_one), (end, of_all) = COMMAND.findall(PAGE)
-    assert (of_one.split(), of_all.split()) == ([PERSON, METHOD], [PERSON])
-    words = run(tell, of_one.split(), made, tmp_path).split()
+def test_a_password_is_told_rotated_and_ended_as_the_page_says(made):
+    tell, rotate, end = (each for each in COMMANDS if " password " in each)
+    told = [_words(types(tell, made)) for _ in range(2)]
+    assert "version 2 in place of version 1" in types(rotate, made)
+    told.append(_words(types(tell, made)))
+    assert told[0] == told[1] != told[2]
+    assert f"{LEAVES}: 2 ended." in types(end, made)
+
+
+def _words(screen: str) -> list[str]:
+    """The line of the screen that is a password."""
+    known = set(word_list())
+    (words,) = (line.split() for line in screen.splitlines() if line.strip() and set(line.split()) <= known)
     assert len(words) == 7
-    assert set(words) <= set(word_list())
-    assert run(end, of_all.split(), made, tmp_path) == "2 ended"
-    assert run(tell, of_one.split(), made, tmp_path).startswith("none yet")
+    return words
+
+
+def test_an_unknown_outcome_is_settled_as_the_page_says(made):
+    (settle,) = (each for each in COMMANDS if " settle " in each)
+    opened = Ledger(made.space.ledger)
+    unknown = opened.intend(dispatch(opened), NOW)
+    opened.conclude(opened.claim(unknown.key, NOW, LEASE), Receipt(Delivery.OUTCOME_UNKNOWN, "x"), NOW)
+    assert "outcome-unknown, now sent" in types(settle.replace("KEY", unknown.key[:8]), made)
+
+
+def test_every_command_of_the_page_is_tried_above():
+    assert len(COMMANDS) == 4
 
 
 SENTENCES = sorted(set(re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)))
@@ -72,8 +83,7 @@ def test_a_sentence_of_the_page_is_one_that_the_code_says(sentence):
 
 
 def test_the_states_are_those_of_a_dispatch():
-    from dtm_sharing.model import DispatchState
-
     named = {each for each in SENTENCES if each in {state.value for state in DispatchState}}
-    ended = {"sent", "acknowledged", "cancelled"}
-    assert named == {state.value for state in DispatchState} - ended
+    findings = {each.value for each in Finding}
+    assert named - findings == {state.value for state in DispatchState if state.is_open}
+    assert findings <= set(SENTENCES)

@@ -26,9 +26,13 @@ from dtm_sharing.demo.report import Report
 from dtm_sharing.demo.runner import BLOCKED_DAG, ROUND
 from dtm_sharing.demo.server import Run
 from dtm_sharing.errors import GateDenied
+from dtm_sharing.model import Delivery, Receipt
+from dtm_sharing.stores.database import Claim, Ledger
 from dtm_sharing.stores.policies import read_policies
 from support.demonstrated import Demonstrated, demonstrate
+from support.ledgers import LEASE, NOW, dispatch
 from support.loading import ROOT, loaded
+from support.terminals import Screen, on_terminal
 
 README = ROOT / "README.md"
 TEXT = README.read_text("utf-8")
@@ -79,7 +83,11 @@ def _command(line: int, text: str) -> Command:
 COMMANDS = list(commands())
 MAKES = [each for each in COMMANDS if each.text.startswith("make ")]
 EXPORTS = [each for each in COMMANDS if each.text.startswith("export ")]
-RUN = [each for each in COMMANDS if each not in MAKES and each not in EXPORTS]
+# These need a person: one who found something out about a dispatch, or knows the master secret.
+TYPED = [
+    each for each in COMMANDS if re.match(r"dtm-sharing (dispatch settle|password|ledger key)\b", each.text)
+]
+RUN = [each for each in COMMANDS if each not in MAKES + EXPORTS + TYPED]
 
 
 # ------------------------------------------------------------------------------------------- commands
@@ -113,22 +121,25 @@ def _receipt(path: Path) -> bytes:
     return content
 
 
-@pytest.fixture(scope="module")
-def answers(clone: Path) -> dict[str, tuple[int, str]]:
-    """What each command answered, in the order of the README: exit code and output."""
-    environment = {
+def _environment() -> dict[str, str]:
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("DTM_", "AIRFLOW"))},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "COLUMNS": "80",
         "LC_ALL": "C.UTF-8",
     }
+
+
+@pytest.fixture(scope="module")
+def answers(clone: Path) -> dict[str, tuple[int, str]]:
+    """What each command answered, in the order of the README: exit code and output."""
     exports = "; ".join(each.text for each in EXPORTS)
     answered: dict[str, tuple[int, str]] = {}
     for each in RUN:
         done = subprocess.run(
             ["sh", "-c", f"{exports}; {each.text}"],
             cwd=clone,
-            env=environment,
+            env=_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -137,6 +148,40 @@ def answers(clone: Path) -> dict[str, tuple[int, str]]:
         )
         answered[str(each)] = (done.returncode, done.stdout)
     return answered
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody on a terminal who knows the master secret, and of a dispatch whose outcome is not known."""
+
+    folder: Path
+    master: str
+    key: str
+
+    def types(self, command: Command) -> Screen:
+        exports = "; ".join(each.text for each in EXPORTS)
+        shell = ["sh", "-c", f"{exports}; {command.text.replace('KEY', self.key)}"]
+        return on_terminal(shell, self.master, env=_environment(), cwd=self.folder)
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    folder = tmp_path_factory.mktemp("typed")
+    made = demonstrate(folder / ".demo")
+    opened = Ledger(made.space.ledger)
+    unknown = opened.intend(dispatch(opened), NOW)
+    claim = opened.claim(unknown.key, NOW, LEASE)
+    assert isinstance(claim, Claim)
+    opened.conclude(claim, Receipt(Delivery.OUTCOME_UNKNOWN, "The line broke."), NOW)
+    return Person(folder, made.space.master, unknown.key)
+
+
+@pytest.mark.parametrize("command", TYPED, ids=str)
+def test_a_command_that_needs_a_person_does_its_work_on_a_terminal(command, person):
+    screen = person.types(command)
+    assert screen.code == command.code, screen.text
+    assert "Usage:" not in screen.text
+    assert person.master not in screen.text
 
 
 @pytest.mark.parametrize("command", RUN, ids=str)
@@ -186,6 +231,7 @@ def test_each_test_above_has_something_to_test():
     assert len(RUN) > 15
     assert {each.code for each in RUN} == {0, 2, 3, 4}
     assert len(MAKES) == 4
+    assert len(TYPED) == 5
     assert sum(bool(each.output) for each in RUN) > 4
 
 
@@ -199,7 +245,7 @@ def _leaves(group: click.Group, prefix: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", list(_leaves(program, "dtm-sharing")))
 def test_every_command_of_the_program_is_in_the_readme(name):
-    assert [each for each in RUN if each.text.startswith(f"{name} ") or each.text == name]
+    assert [each for each in RUN + TYPED if each.text.startswith(f"{name} ") or each.text == name]
 
 
 def test_the_exit_codes_are_those_of_the_errors():

@@ -62,6 +62,20 @@ def test_an_error_of_ours_stays_what_it_is():
         call_quietly(refuses, [CANARY], {})
 
 
+def test_a_bug_is_named_by_type_and_place_and_never_by_its_text(caplog):
+    from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+
+    with (
+        pytest.raises(AirflowException, match=r"^This is a bug: ValueError at .*:\d+; ") as raised,
+        plainly(),
+    ):
+        fails(CANARY)
+    assert raised.value.__suppress_context__
+    assert CANARY not in str(raised.value) + caplog.text
+    with pytest.raises(AirflowSkipException, match="nothing to do"), plainly():
+        raise AirflowSkipException("nothing to do")
+
+
 def test_only_what_is_safe_to_try_again_is_tried_again(caplog):
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 

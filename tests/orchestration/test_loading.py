@@ -115,6 +115,18 @@ def test_a_dag_with_a_public_outlet_outside_the_gate_does_not_load(kind, tmp_pat
     assert "publish(" in problem
 
 
+def test_a_file_in_the_folder_of_what_is_public_is_a_public_outlet(tmp_path):
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    task = f"""
+    EmptyOperator(task_id="leak", outlets=[Asset(name="o", uri="file://{tmp_path}/open/round.csv")])
+"""
+    (dags / "leak.py").write_text(DAG_FILE.format(task=task))
+    found = loaded(dags, tmp_path / "home", DTM_SHARING_PUBLIC_STORE=f"{tmp_path}/open/")
+    assert found["dags"] == []
+    assert "publish(" in next(iter(found["errors"].values()))
+
+
 MISTAKES = {
     # what a DAG author wrote                                  what Airflow shows
     'classified("npl/site-assessment", stage="clean")(f)()': "stage is 'collected' or 'cleaned', not 'clean'",

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dtm_sharing import pipeline
+from dtm_sharing import pipeline, timeline
 from dtm_sharing.errors import DispatchOpen
 from dtm_sharing.model import Audience, DispatchState, Finding, Stage, Urgency
 from support import mail
@@ -96,7 +96,7 @@ def test_what_arrived_or_was_cancelled_is_never_sent_again_and_no_run_fails_for_
             (sending,) = pipeline.share(ref, LOW, here.stores())
             assert sending.state is state
         here.clock.on(days=40)
-        assert pipeline.share_due(here.stores()) == ()
+        assert timeline.share_due(here.stores()) == ()
         assert len(here.messages()) == kept
         assert here.verified()
 
@@ -107,16 +107,16 @@ def test_the_monthly_run_sends_what_did_not_arrive_and_not_what_was_cancelled(tm
         fails(here, script)
         old = settle(here, Finding.NOT_ARRIVED)
         here.clock.on(days=10)
-        (sending,) = pipeline.share_due(here.stores())
+        (sending,) = timeline.share_due(here.stores())
         assert (sending.state, sending.dispatch.key != old) == (DispatchState.SENT, True)
-        assert pipeline.share_due(here.stores()) == ()
+        assert timeline.share_due(here.stores()) == ()
     other = tmp_path / "other"
     other.mkdir()
     with space(other) as here:
         fails(here, script)
         settle(here, Finding.CANCELLED)
         here.clock.on(days=10)
-        assert pipeline.share_due(here.stores()) == ()
+        assert timeline.share_due(here.stores()) == ()
 
 
 def test_what_did_not_arrive_does_not_hold_up_the_next_round_of_the_month(tmp_path):
@@ -124,7 +124,7 @@ def test_what_did_not_arrive_does_not_hold_up_the_next_round_of_the_month(tmp_pa
         fails(here)
         settle(here, Finding.CANCELLED)
         stores = here.stores()
-        (sending,) = pipeline.share_in_time(admitted(stores, round_="8"), LOW, stores)
+        (sending,) = timeline.share_in_time(admitted(stores, round_="8"), LOW, stores)
         assert sending.state is DispatchState.SENT
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dtm_sharing import ledger, pipeline
+from dtm_sharing import ledger, pipeline, timeline
 from dtm_sharing.errors import DispatchOpen, GateDenied, PackageUnsafe, StoreFailed, Undecided
 from dtm_sharing.model import Audience, DispatchState, Package, Stage, Urgency
 from dtm_sharing.package import reopen
@@ -324,13 +324,13 @@ def test_a_round_that_still_holds_something_secret_goes_to_nobody(tmp_path):
 def test_a_second_round_of_a_month_waits_for_the_first_of_the_next(tmp_path):
     with space(tmp_path) as here:
         stores = here.stores()
-        assert len(pipeline.share_in_time(admitted(stores, round_="7"), LOW, stores)) == 1
-        assert pipeline.share_in_time(admitted(stores, round_="8"), LOW, stores) == ()
+        assert len(timeline.share_in_time(admitted(stores, round_="7"), LOW, stores)) == 1
+        assert timeline.share_in_time(admitted(stores, round_="8"), LOW, stores) == ()
         assert len(here.messages()) == 1
         here.clock.on(days=10)
-        (sending,) = pipeline.share_due(stores)
+        (sending,) = timeline.share_due(stores)
         assert sending.dispatch.round == "8"
-        assert pipeline.share_due(stores) == ()
+        assert timeline.share_due(stores) == ()
         assert len(here.messages()) == 2
 
 
@@ -338,13 +338,13 @@ def test_corrections_of_a_round_that_was_sent_before_do_not_wait(tmp_path):
     with space(tmp_path) as here:
         stores = here.stores()
         seventh = admitted(stores, round_="7")
-        pipeline.share_in_time(seventh, LOW, stores)
+        timeline.share_in_time(seventh, LOW, stores)
         here.clock.on(days=10)
-        pipeline.share_in_time(admitted(stores, round_="8"), LOW, stores)
+        timeline.share_in_time(admitted(stores, round_="8"), LOW, stores)
         frame = get_table(stores.restricted, seventh)
         frame.loc[0, "Child-headed households"] = "corrected"
         ref, _ = pipeline.admit(frame, DATASET, Stage.CLEANED, "7", stores)
-        (sending,) = pipeline.share_in_time(ref, LOW, stores)
+        (sending,) = timeline.share_in_time(ref, LOW, stores)
         assert (sending.dispatch.round, sending.state) == ("7", DispatchState.SENT)
         assert len(here.messages()) == 3
 
@@ -354,21 +354,21 @@ def test_the_first_of_the_month_brings_nothing_from_before_the_agreement_or_the_
         admitted(here.stores())
         here.clock.on(days=10)
         younger = patched(sample_files(), AGREEMENT, "valid_from: 2026-10-01", "valid_from: 2026-11-25")
-        assert pipeline.share_due(here.stores(younger)) == ()
+        assert timeline.share_due(here.stores(younger)) == ()
         newcomer = patched(
             sample_files(),
             SCPA,
             "+000 2000001', in_office_from: 2026-01-01",
             "+000 2000001', in_office_from: 2026-11-25",
         )
-        assert pipeline.share_due(here.stores(newcomer)) == ()
+        assert timeline.share_due(here.stores(newcomer)) == ()
         assert here.messages() == []
-        assert len(pipeline.share_due(here.stores())) == 1
+        assert len(timeline.share_due(here.stores())) == 1
 
 
 def test_medium_urgency_does_not_wait(tmp_path):
     with space(tmp_path) as here:
         stores = here.stores()
         for round_ in "78":
-            pipeline.share_in_time(admitted(stores, Stage.COLLECTED, round_), MEDIUM, stores)
+            timeline.share_in_time(admitted(stores, Stage.COLLECTED, round_), MEDIUM, stores)
         assert len(here.messages()) == 4

@@ -121,6 +121,10 @@ def test_a_header_in_row_1_by_declaration_counts_as_whole(read: Any) -> None:
     assert cells(table) == [ROW]
 
 
+def test_what_is_shown_of_a_table_holds_no_cell(read: Any) -> None:
+    assert CANARY not in repr(read(as_csv([TOTALS, TITLE, HEADER, [CANARY, *ROW[1:]]])))
+
+
 def test_cells_are_text_untouched(read: Any) -> None:
     rows = [
         ["NA", "None", "Unknown", "nan", "null", "N/A"],
@@ -268,6 +272,12 @@ BROKEN = {
     "repeated column": (
         as_csv([TOTALS, TITLE, [*HEADER, "Women"], [*ROW, CANARY]]),
         r"'Women' is in columns 4 and 7",
+    ),
+    "another header among the data": (
+        as_csv(
+            [TOTALS, TITLE, HEADER, ROW, ["Women", "Site ID", *HEADER[2:3], "Provider", "Site type", ""], ROW]
+        ),
+        "2 rows below the header stands another one",
     ),
     "not UTF-8": (
         GOOD.encode() + f"{CANARY}é,2,3,4,5,6".encode("cp1252"),

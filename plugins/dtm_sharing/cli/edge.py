@@ -7,22 +7,18 @@ does not verify, 3 invalid policy, 4 undecided, 130 interrupted.
 from __future__ import annotations
 
 import sys
-import traceback
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from dtm_sharing.cli.program import program
 from dtm_sharing.cli.terminal import abandon_output, plain
-from dtm_sharing.errors import SharingError
+from dtm_sharing.errors import SharingError, bug
 
 NAME = "dtm-sharing"
 FAILURE = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
-
-_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
@@ -42,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     except SharingError as problem:
         return _say(str(problem), problem.exit_code)
     except click.ClickException as problem:
-        return _say(problem.format_message(), FAILURE)
+        return _say(_sentence(problem), FAILURE)
     except click.Abort:
         return INTERRUPTED
     except SystemExit as leaving:  # click's answer to a reader that went away
@@ -50,8 +46,14 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _leave_quietly()
     except Exception as error:  # noqa: BLE001 - the edge: the last place before Python prints it with its text
-        return _say(_bug(error), FAILURE)
+        return _say(bug(error), FAILURE)
     return code if isinstance(code, int) else 0
+
+
+def _sentence(problem: click.ClickException) -> str:
+    """Click's own message on one line: it lists choices one below the other."""
+    message = " ".join(problem.format_message().split())
+    return message if message.endswith((".", "?")) else f"{message}."
 
 
 def _say(message: str, code: int) -> int:
@@ -64,13 +66,3 @@ def _leave_quietly() -> int:
     """The reader of our output went away (``| head``): a failure, since it did not get the answer."""
     abandon_output()
     return FAILURE
-
-
-def _bug(error: Exception) -> str:
-    """Which error it was and where, without its text or traceback: both may quote a cell."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [each for each in frames if Path(each.filename).is_relative_to(_PACKAGE)] or frames
-    place = Path(ours[-1].filename)
-    if place.is_relative_to(_PACKAGE):
-        place = place.relative_to(_PACKAGE.parent)
-    return f"This is a bug: {type(error).__name__} at {place}:{ours[-1].lineno}; please report this line."

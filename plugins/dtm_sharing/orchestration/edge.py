@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
-from dtm_sharing.errors import SharingError, UsageProblem
+from dtm_sharing.errors import SharingError, UsageProblem, bug
 
 log = logging.getLogger("dtm_sharing")
 
@@ -21,7 +21,7 @@ def plainly() -> Iterator[None]:
 
     Raises:
         AirflowFailException: a decision or a mistake; trying again would change nothing, or would be unsafe.
-        AirflowException: a store or server did not answer; Airflow may try again.
+        AirflowException: a store or server did not answer, or there is a bug; Airflow may try again.
     """
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
@@ -30,6 +30,11 @@ def plainly() -> Iterator[None]:
     except SharingError as problem:
         sentence, kind = str(problem), AirflowException if problem.retry else AirflowFailException
         log.error("%s", sentence)  # noqa: TRY400 - the traceback of a refusal helps nobody
+    except AirflowException:
+        raise
+    except Exception as error:  # noqa: BLE001 - of a library below us; its text may quote a cell
+        sentence, kind = bug(error), AirflowException
+        log.error("%s", sentence)  # noqa: TRY400 - so may its traceback
     else:
         return
     raise kind(sentence) from None  # what caused it may quote a cell, and Airflow would log it

@@ -65,18 +65,18 @@ class SharePathway(BaseOperator):
         self.urgency = urgency
 
     def execute(self, context: Any) -> list[dict[str, str]]:
-        from dtm_sharing import pipeline
+        from dtm_sharing import timeline
         from dtm_sharing.orchestration.wiring import open_stores
 
         urgency = Urgency(self.urgency)
         audience = Audience(self.agreement, urgency)
         with plainly():
             stores = open_stores()
-            datasets = pipeline.datasets(audience, stores)
+            datasets = timeline.datasets(audience, stores)
             sendings = [
                 sending
                 for ref in triggering_tables(context, datasets, urgency.stage, stores.ledger)
-                for sending in pipeline.share_in_time(ref, audience, stores)
+                for sending in timeline.share_in_time(ref, audience, stores)
             ]
         return [_summary(sending) for sending in sendings]
 
@@ -85,11 +85,11 @@ class ShareDue(BaseOperator):
     """Send each low-urgency pathway the cleaned rounds that it has not had."""
 
     def execute(self, context: Any) -> list[dict[str, str]]:  # noqa: ARG002 - Airflow's signature
-        from dtm_sharing import pipeline
+        from dtm_sharing import timeline
         from dtm_sharing.orchestration.wiring import open_stores
 
         with plainly():
-            return [_summary(sending) for sending in pipeline.share_due(open_stores())]
+            return [_summary(sending) for sending in timeline.share_due(open_stores())]
 
 
 def _summary(sending: Any) -> dict[str, str]:

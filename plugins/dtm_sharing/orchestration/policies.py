@@ -7,6 +7,7 @@ the publisher holds the public store's credentials and takes only what carries t
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from dtm_sharing.orchestration.assets import PUBLIC_NAME, PUBLIC_SCHEME
@@ -15,9 +16,17 @@ from dtm_sharing.orchestration.assets import PUBLIC_NAME, PUBLIC_SCHEME
 def _is_public(outlet: Any) -> bool:
     """Whether an outlet is a public asset, or a reference to one by its name or its URI."""
     uri, name = getattr(outlet, "uri", ""), getattr(outlet, "name", "")
+    in_store = any(f"{uri}/".startswith(f"{place}/") for place in _public_store())
+    return in_store or uri.startswith(f"{PUBLIC_SCHEME}://") or (not uri and name.endswith(PUBLIC_NAME))
+
+
+def _public_store() -> tuple[str, ...]:
+    """How the URI of an asset in the public store may begin: a folder is also a ``file://`` URL."""
     store = os.environ.get("DTM_SHARING_PUBLIC_STORE", "").partition("?")[0].rstrip("/")
-    in_store = bool(store) and f"{uri}/".startswith(f"{store}/")
-    return in_store or uri.startswith(f"{PUBLIC_SCHEME}://") or name.endswith(PUBLIC_NAME)
+    if not store or "://" in store:
+        return (store,) if store else ()
+    folder = Path(store).expanduser().absolute()
+    return str(folder), f"file://{folder}"
 
 
 def task_policy(task: Any) -> None:

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,7 +44,7 @@ class Table:
     its header in row 1 is one that we wrote, and may be a part of the dataset.
     """
 
-    frame: pd.DataFrame
+    frame: pd.DataFrame = field(repr=False)
     headers: tuple[Header, ...]
     whole: bool
 
@@ -65,6 +65,7 @@ def read_table(path: Path, dataset: Dataset) -> Table:
     while names and not names[-1] and _is_blank(columns[-1]):
         names, columns = names[:-1], columns[:-1]
     headers = _headers(names, dataset, str(path))
+    _refuse_second_header(path, columns, headers, dataset)
     return Table(_frame(columns, headers), headers, whole=row == dataset.header_row)
 
 
@@ -121,11 +122,25 @@ def digest(frame: pd.DataFrame) -> str:
         str(name): pc.fill_null(pa.array(frame[name].astype("str")).cast(pa.large_string()), "")
         for name in frame.columns
     }
-    sink = pa.BufferOutputStream()
+    total = hashlib.sha256()
     table = pa.table(columns).combine_chunks()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
+    with pa.ipc.new_stream(_Hashed(total), table.schema) as stream:
         stream.write_table(table)
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    return total.hexdigest()
+
+
+class _Hashed(io.RawIOBase):
+    """A file that keeps nothing: what is written goes into a hash. A large table in memory twice is dear."""
+
+    def __init__(self, total: hashlib._Hash) -> None:
+        self.total = total
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.total.update(data)
+        return len(data)
 
 
 # -------------------------------------------------------------------------------------------- headers
@@ -161,6 +176,24 @@ def _declared(cells: Sequence[str], dataset: Dataset) -> int:
         if header.name in names or header.question is not None
     }
     return len(known) if 2 * sum(text in known for text in filled) >= len(filled) else 0
+
+
+def _refuse_second_header(
+    path: Path, columns: Sequence[pa.ChunkedArray], headers: Sequence[Header], dataset: Dataset
+) -> None:
+    """A header among the data begins another table, whose columns may stand in another order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = pa.array([name for each in dataset.columns for name in (each.name, *each.spellings)])
+    for header, column in zip(headers, columns, strict=True):
+        if header.key in dataset.key:
+            found = pc.indices_nonzero(pc.is_in(column, value_set=names.cast(column.type)))
+            if len(found):
+                raise TableUnreadable(
+                    f"{path}: {found[0].as_py() + 1} rows below the header stands another one; its columns "
+                    "may be in another order, so keep one table in a file"
+                )
 
 
 def _headers(names: Sequence[str], dataset: Dataset, table: str) -> tuple[Header, ...]:

@@ -1,0 +1,117 @@
+"""When a pathway sends: at once, or on the first of the month (Table B: timeline)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from dtm_sharing import gate
+from dtm_sharing.errors import DispatchOpen, SharingError
+from dtm_sharing.model import (
+    Audience,
+    Disclosure,
+    Dispatch,
+    DispatchState,
+    FocalPoint,
+    Stage,
+    TableRef,
+    Urgency,
+    Validity,
+)
+from dtm_sharing.pipeline import Sending, Stores, share
+
+
+def datasets(audience: Audience, stores: Stores) -> tuple[str, ...]:
+    """The datasets that a pathway shares something of."""
+    return tuple(sorted({line.dataset for line in gate.pathway(stores.policy, audience).shares}))
+
+
+def share_in_time(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, ...]:
+    """``share``, but where a monthly pathway already had another round this month, a new one waits.
+
+    A round that it had before does not wait: what is new in it are corrections, and ``share_due`` only asks
+    for rounds that a focal point never had.
+
+    Returns: nothing, where the round waits; ``share_due`` sends it on the first of the month.
+    """
+    if gate.pathway(stores.policy, audience).monthly and _waits(ref, audience, stores):
+        return ()
+    return share(ref, audience, stores)
+
+
+def share_due(stores: Stores) -> tuple[Sending, ...]:
+    """Send every low-urgency pathway the cleaned rounds that it has not had.
+
+    One pathway that is refused holds up no other.
+
+    Raises:
+        DispatchOpen: at least one was refused or is open; the sentence has each one's own.
+    """
+    sendings: list[Sending] = []
+    problems: list[SharingError] = []
+    for audience, ref in _due(stores):
+        try:
+            sendings += share(ref, audience, stores)
+        except SharingError as problem:
+            problems.append(problem)
+    if problems:
+        raise DispatchOpen(" ".join(map(str, problems)), retry=any(each.retry for each in problems))
+    return tuple(sendings)
+
+
+def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef]]:
+    for agreement_id, agreement in sorted(stores.policy.agreements.items()):
+        path = agreement.pathway(Urgency.LOW)
+        for line in path.shares if path else ():
+            audience = Audience(agreement_id, Urgency.LOW)
+            had = _had(audience, line.dataset, stores)
+            people = gate.recipients(stores.policy, path, stores.now().date()) if path else ()
+            for ref, cleaned in stores.ledger.rounds(line.dataset, Stage.CLEANED):
+                if _reaches(agreement.validity, people, cleaned.date(), ref.round, had):
+                    yield audience, ref
+
+
+def _reaches(
+    validity: Validity,
+    people: tuple[FocalPoint, ...],
+    cleaned: date,
+    round_: str,
+    had: set[tuple[str, str | None]],
+) -> bool:
+    """Whether somebody waits for a round: cleaned in the agreement's time and in that person's office.
+
+    A new agreement or a new focal point does not get what was cleaned before it: nobody agreed to that.
+    """
+    waiting = [each for each in people if each.in_office.covers(cleaned) and (round_, each.id) not in had]
+    return validity.covers(cleaned) and (bool(waiting) or not people)
+
+
+def _waits(ref: TableRef, audience: Audience, stores: Stores) -> bool:
+    now, received = stores.now(), _received(audience, ref.dataset, stores)
+    this_month = {each.round for each in received if _month(each.sent_at) == _month(now)}
+    return ref.round not in {each.round for each in received} and bool(this_month)
+
+
+def _month(moment: datetime) -> tuple[int, int]:
+    return moment.year, moment.month
+
+
+def _had(audience: Audience, dataset: str, stores: Stores) -> set[tuple[str, str | None]]:
+    """Rounds and the focal points who wait for them no more: they may have it, or somebody called it off."""
+    organization = gate.agreement(stores.policy, audience).organization
+    standings = stores.ledger.dispatches(stores.now(), organization)
+    cancelled = [each.dispatch for each in standings if each.state is DispatchState.CANCELLED]
+    received = _received(audience, dataset, stores)
+    return {(each.round, each.focal_point) for each in received} | {
+        (each.round, each.focal_point) for each in cancelled if _under(audience, dataset, each)
+    }
+
+
+def _received(audience: Audience, dataset: str, stores: Stores) -> list[Disclosure]:
+    organization = gate.agreement(stores.policy, audience).organization
+    held = (each for each in stores.ledger.disclosures(organization) if each.state.is_held)
+    return [each for each in held if _under(audience, dataset, each)]
+
+
+def _under(audience: Audience, dataset: str, each: Disclosure | Dispatch) -> bool:
+    return (each.agreement, each.urgency, each.dataset) == (audience.agreement, audience.urgency, dataset)
