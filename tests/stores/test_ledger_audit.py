@@ -265,6 +265,8 @@ SEEN_IN_THE_FILE = {
     "person's id edited": (does("UPDATE person SET pid = 'x' WHERE focal_point = 'npl/scpa-0'"), 3),
     "salt of a seal edited": (does("UPDATE sealed_field SET salt = zeroblob(32) WHERE ref LIKE '%/rows'"), 3),
     "seal removed": (does("DELETE FROM sealed_field WHERE ref LIKE '%/purpose'"), 3),
+    "seals dropped": (does("DROP TABLE sealed_field"), None),
+    "checkpoints dropped": (does("DROP TABLE ledger_checkpoint"), None),
     "salt of the keys edited": (does("UPDATE meta SET salt = zeroblob(32)"), 3),
     "origin edited": (does("UPDATE meta SET origin = 'x'"), 0),
 }

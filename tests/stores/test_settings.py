@@ -44,6 +44,41 @@ def test_a_place_that_is_not_set_is_named_with_an_example_when_it_is_asked_for(s
     assert found.policies == Path("/p")  # the others are not held up
 
 
+TOO_PUBLIC = {
+    # variable                        its place            the public store
+    "DTM_SHARING_RESTRICTED_STORE": [
+        ("/srv/dtm", "/srv/dtm/"),
+        ("/srv/dtm/restricted", "file:///srv/dtm"),
+        ("/srv/dtm/open/../open/restricted", "/srv/dtm/open"),
+        ("s3://dtm/restricted", "s3://dtm"),
+        ("s3://dtm?endpoint=http://127.0.0.1:1", "s3://dtm/"),
+    ],
+    "DTM_SHARING_LEDGER": [("/srv/dtm/ledger.db", "/srv/dtm")],
+    "DTM_SHARING_CREDENTIALS": [("/srv/dtm/open/c.db", "/srv/dtm/open")],
+}
+
+
+@pytest.mark.parametrize("variable", TOO_PUBLIC)
+def test_nothing_else_of_ours_lies_in_the_public_store(variable):
+    for place, public in TOO_PUBLIC[variable]:
+        found = Settings.read({**ALL, variable: place, "DTM_SHARING_PUBLIC_STORE": public})
+        with pytest.raises(UsageProblem, match=f"^{variable} lies in DTM_SHARING_PUBLIC_STORE"):
+            _ = found.public_store
+
+
+@pytest.mark.parametrize(
+    ("restricted", "public"),
+    [
+        ("/srv/dtm/restricted", "/srv/dtm/public"),
+        ("s3://dtm/restricted", "s3://dtm/public"),
+        ("s3://a", "s3://b"),
+    ],
+)
+def test_places_beside_the_public_store_are_fine(restricted, public):
+    given = {**ALL, "DTM_SHARING_RESTRICTED_STORE": restricted, "DTM_SHARING_PUBLIC_STORE": public}
+    assert Settings.read(given).public_store == public
+
+
 def test_the_project_s_own_policies_are_the_default():
     found = Settings.read({}).policies
     assert found == Path(__file__).parents[2] / "policies"

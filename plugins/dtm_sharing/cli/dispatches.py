@@ -134,8 +134,8 @@ def _find(ledger: Ledger, key: str) -> Standing:
     found = [each for each in standings if each.dispatch.key.startswith(key.lower())]
     if len(key) < REFERENCE or not found:
         raise UsageProblem(
-            f"There is no dispatch {key!r}: give its key, or the first {REFERENCE} signs of it, as the subject "
-            "of the mail has them; `dispatch list` shows all."
+            f"There is no dispatch {key!r}: give its key, or the first {REFERENCE} signs of it, as the "
+            "subject of the mail has them; `dispatch list` shows all."
         )
     if len(found) > 1:
         raise UsageProblem(f"{len(found)} dispatches begin with {key!r}: give the whole key of one.")

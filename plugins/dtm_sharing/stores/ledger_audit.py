@@ -38,6 +38,9 @@ def audit(
     connection: Connection, verifier_key: str | None, checkpoint: str | None, receipt: str | None
 ) -> Verified:
     """Verify the ledger behind a connection. Arguments and errors as in ``Ledger.verify``."""
+    expected = {*tables.entry.metadata.tables} - {tables.finding.name}  # that one comes with its first row
+    if missing := expected - {*sa.inspect(connection).get_table_names()}:
+        raise LedgerAltered(f"the table {min(missing)} was removed from the ledger's database")
     try:
         return _audit(connection, verifier_key, checkpoint, receipt)
     except (TypeError, ValueError, KeyError, AttributeError, NoResultFound, MultipleResultsFound) as error:

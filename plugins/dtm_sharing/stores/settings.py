@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from dtm_sharing.errors import UsageProblem
 
@@ -69,8 +70,18 @@ class Settings:
 
     @property
     def public_store(self) -> str:
-        """Folder or ``s3://`` URL."""
-        return self._needed(PUBLIC_STORE)
+        """Folder or ``s3://`` URL. Nothing that is not public may lie in it.
+
+        Raises:
+            UsageProblem: it is not set; or another of our places is the same, or within it.
+        """
+        public = self._needed(PUBLIC_STORE)
+        for name in (RESTRICTED_STORE, LEDGER, CREDENTIALS):
+            if name in self.given and _lies_in(self.given[name], public):
+                raise UsageProblem(
+                    f"{name} lies in {PUBLIC_STORE}, where everyone may read: give it a place outside."
+                )
+        return public
 
     @property
     def ledger(self) -> Path:
@@ -95,3 +106,20 @@ class Settings:
             return self.given[name]
         meaning, example = _MEANINGS[name]
         raise UsageProblem(f"{name} is not set: it says where {meaning} is, e.g. {example}.")
+
+
+def _lies_in(inner: str, outer: str) -> bool:
+    within, around = _segments(inner), _segments(outer)
+    return within[: len(around)] == around
+
+
+def _segments(place: str) -> tuple[str, ...]:
+    """A folder, file or URL, segment by segment; links and ``..`` are followed."""
+    try:
+        parts = urlsplit(place)
+    except ValueError:  # whoever opens the store says so
+        return (place,)
+    if parts.scheme == "s3":
+        return ("s3:", parts.netloc, *filter(None, unquote(parts.path).split("/")))
+    path = unquote(parts.path) if parts.scheme == "file" else place
+    return Path(path).expanduser().resolve().parts
