@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from functools import partial
 
 from dtm_sharing import gate
 from dtm_sharing.errors import DispatchOpen, SharingError
@@ -39,21 +40,33 @@ def share_in_time(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Se
     return share(ref, audience, stores)
 
 
+def share_arrived(refs: Iterable[TableRef], audience: Audience, stores: Stores) -> tuple[Sending, ...]:
+    """``share_in_time`` for each table that has just reached the pathway's stage; raises as ``share_due``."""
+    return _each(partial(share_in_time, ref, audience, stores) for ref in refs)
+
+
 def share_due(stores: Stores) -> tuple[Sending, ...]:
     """Send every low-urgency pathway the cleaned rounds that it has not had.
 
-    One pathway that is refused holds up no other.
+    One table that is refused holds up no other.
 
     Raises:
-        DispatchOpen: at least one was refused or is open; the sentence has each one's own.
+        SharingError: one was refused or is open.
+        DispatchOpen: several were; the sentence has each one's own.
     """
+    return _each(partial(share, ref, audience, stores) for audience, ref in _due(stores))
+
+
+def _each(shares: Iterable[Callable[[], tuple[Sending, ...]]]) -> tuple[Sending, ...]:
     sendings: list[Sending] = []
     problems: list[SharingError] = []
-    for audience, ref in _due(stores):
+    for share_one in shares:
         try:
-            sendings += share(ref, audience, stores)
+            sendings += share_one()
         except SharingError as problem:
             problems.append(problem)
+    if len(problems) == 1:
+        raise problems[0]
     if problems:
         raise DispatchOpen(" ".join(map(str, problems)), retry=any(each.retry for each in problems))
     return tuple(sendings)

@@ -366,6 +366,15 @@ def test_the_first_of_the_month_brings_nothing_from_before_the_agreement_or_the_
         assert len(timeline.share_due(here.stores())) == 1
 
 
+def test_a_table_that_is_refused_holds_up_no_other(tmp_path):
+    with space(tmp_path) as here:
+        stores = here.stores()
+        refused, _ = pipeline.admit(raw_round(), DATASET, Stage.CLEANED, "6", stores)  # it still holds Secret
+        with pytest.raises(GateDenied, match="until collection drops"):
+            timeline.share_arrived([refused, admitted(stores)], LOW, stores)
+        assert len(here.messages()) == 1
+
+
 def test_medium_urgency_does_not_wait(tmp_path):
     with space(tmp_path) as here:
         stores = here.stores()

@@ -73,12 +73,8 @@ class SharePathway(BaseOperator):
         with plainly():
             stores = open_stores()
             datasets = timeline.datasets(audience, stores)
-            sendings = [
-                sending
-                for ref in triggering_tables(context, datasets, urgency.stage, stores.ledger)
-                for sending in timeline.share_in_time(ref, audience, stores)
-            ]
-        return [_summary(sending) for sending in sendings]
+            tables = triggering_tables(context, datasets, urgency.stage, stores.ledger)
+            return [_summary(sending) for sending in timeline.share_arrived(tables, audience, stores)]
 
 
 class ShareDue(BaseOperator):

@@ -53,15 +53,16 @@ def classified(dataset: str, *, stage: str, **task_options: Any) -> Callable[[Ca
 def _run_stage(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], asset: Asset
 ) -> dict[str, Any]:
-    from dtm_sharing import pipeline
+    from dtm_sharing import classify, pipeline
     from dtm_sharing.orchestration.wiring import open_stores
     from dtm_sharing.stores import rounds
 
     context = get_current_context()
     round_ = round_of(context)
     stores = open_stores()
-    tables = functools.partial(_as_table, stores=stores)
     dataset, stage = stage_of(asset)
+    classify.dataset(stores.policy, dataset)  # a misspelt dataset fails here, before hours of cleaning
+    tables = functools.partial(_as_table, stores=stores)
     frame = call_quietly(function, [tables(each) for each in args], {k: tables(v) for k, v in kwargs.items()})
     ref, labelled = pipeline.admit(frame, dataset, stage, round_, stores)
     event = context["outlet_events"][asset]
