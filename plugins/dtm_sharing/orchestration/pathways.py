@@ -40,7 +40,7 @@ def pathway_dags() -> Iterator[DAG]:
 
 @cache
 def _arrivals(datasets: tuple[str, ...], stage: Stage) -> PartitionedAssetTimetable:
-    """The schedule of all pathways that follow these datasets. Shared, for to make it is half of a DAG."""
+    """The schedule of all pathways that follow these datasets: shared, which saves a tenth of the parsing."""
     return PartitionedAssetTimetable(assets=reduce(or_, [stage_asset(each, stage) for each in datasets]))
 
 
