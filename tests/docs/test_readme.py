@@ -28,7 +28,6 @@ from dtm_sharing.demo.server import Run
 from dtm_sharing.errors import GateDenied
 from dtm_sharing.model import Delivery, Receipt
 from dtm_sharing.stores.database import Claim, Ledger
-from dtm_sharing.stores.policies import read_policies
 from support.demonstrated import Demonstrated, demonstrate
 from support.ledgers import LEASE, NOW, dispatch
 from support.loading import ROOT, loaded
@@ -317,7 +316,7 @@ def test_what_the_demonstration_prints_is_what_the_readme_shows(tmp_path, monkey
     made = demonstrate(tmp_path / ".demo")
     assert isinstance(made.refusal, GateDenied)
     runs = {BLOCKED_DAG: Run(BLOCKED_DAG, "1", "failed", ROUND)}
-    report = Report(made.space, read_policies(made.space.policies), Told(made), runs, ROUND)  # type: ignore[arg-type]
+    report = Report(made.space, Told(made), runs, ROUND, made.space.folder / "round.csv")  # type: ignore[arg-type]
     assert report.show([BLOCKED_DAG], BLOCKED_DAG), report.problems
     (shown,) = (block for _, block in blocks("text") if block.startswith("Refused"))
     lines = [_ANYTHING if line.strip() == _ANYTHING else line for line in shown.splitlines()]

@@ -21,11 +21,12 @@ from dtm_sharing.demo.sample import DATASET
 from dtm_sharing.demo.server import Run, Server
 from dtm_sharing.demo.workspace import Workspace
 from dtm_sharing.errors import SharingError
-from dtm_sharing.model import Disclosure, Level, Method, Package, Policy, Stage
+from dtm_sharing.model import Disclosure, Level, Method, Package, Stage
 from dtm_sharing.stores import rounds
 from dtm_sharing.stores.credentials import Credentials
 from dtm_sharing.stores.database import Ledger
 from dtm_sharing.stores.objects import open_store
+from dtm_sharing.stores.policies import read_policies
 
 WIDTH = 100
 
@@ -34,13 +35,14 @@ class Report:
     """Reads a finished demonstration and prints it. ``problems`` holds what is not as it should be."""
 
     def __init__(
-        self, space: Workspace, policy: Policy, server: Server, runs: Mapping[str, Run], round_: str
+        self, space: Workspace, server: Server, runs: Mapping[str, Run], round_: str, file: Path
     ) -> None:
         self._space = space
-        self._policy = policy
+        self._policy = read_policies(space.policies)
         self._server = server
         self._runs = runs
         self._round = round_
+        self._file = file
         self.problems: list[str] = []
 
     def show(self, expected: Sequence[str], meant_to_fail: str) -> bool:
@@ -169,8 +171,11 @@ class Report:
         }
         for name, path in places.items():
             print(f"  {name:<17} {_shown(path)}")
+        print("\nAsk why a column has its level, and what an organization received:")
+        asked = f"--dataset {DATASET} --policies {_shown(self._space.policies)}"
+        print(f"  .venv/bin/dtm-sharing classify {_shown(self._file)} {asked}")
         ledger = f"--ledger {_shown(self._space.ledger)}"
-        print(f"\nAsk it:  .venv/bin/dtm-sharing audit --organization scpa {ledger}")
+        print(f"  .venv/bin/dtm-sharing audit --organization scpa {ledger}")
 
 
 def _attached(part: EmailMessage) -> Package:

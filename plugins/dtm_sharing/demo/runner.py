@@ -63,7 +63,7 @@ def run(folder: Path, round_file: Path | None, *, stay: bool) -> int:
         tell(f"Airflow runs at {server.address}; starting {ROUND_DAG}")
         server.trigger(ROUND_DAG, {"round": ROUND, "file": str(file)})
         runs = follow(server, {ROUND_DAG, BLOCKED_DAG, *pathways}, tell)
-        report = Report(space, policy, server, runs, ROUND)
+        report = Report(space, server, runs, ROUND, file)
         good = report.show(meant_to_fail=BLOCKED_DAG, expected=[ROUND_DAG, BLOCKED_DAG, *pathways])
         if stay:
             print(f"\nAirflow runs until Ctrl-C: {server.address}, user admin, password {server.password}")
