@@ -133,7 +133,7 @@ def _publication(approved: Approved, artefact: Package, ref: TableRef, now: date
         path=f"{ref.dataset}/{ref.round}/{artefact.filename}",
         columns=artefact.columns,
         rows=artefact.rows,
-        level=approved.decision.level or Level.PUBLIC,
+        level=approved.decision.level or Level.SECRET,
         policy_digest=approved.decision.classification.policy_digest,
         artefact_sha256=artefact.sha256,
         published_at=now,
@@ -167,7 +167,8 @@ def _prepare(
 ) -> Dispatch:
     """The dispatch for this person: as an earlier try recorded it, else packaged, checked and recorded."""
     audience = approved.decision.audience
-    method = gate.pathway(stores.policy, audience).method
+    pathway = gate.pathway(stores.policy, audience)
+    method = pathway.method
     key = stores.ledger.current_key(
         agreement=str(audience),
         dataset=ref.dataset,
@@ -184,16 +185,15 @@ def _prepare(
     artefact = _artefact(approved, extract, ref, (method, held.password), stores)
     path = f"outbox/{key}/{artefact.filename}"
     stores.restricted.put(path, artefact.content)
-    audience_request = gate.request(stores.policy, audience)
     dispatch = Dispatch(
         key=key,
         organization=person.organization,
         agreement=gate.agreement(stores.policy, audience).id,
-        urgency=gate.pathway(stores.policy, audience).urgency,
-        purpose=audience_request.purpose,
+        urgency=pathway.urgency,
+        purpose=gate.request(stores.policy, audience).purpose,
         dataset=ref.dataset,
         round=ref.round,
-        level=Level(max(each.level or Level.SECRET for each in approved.decision.classification.columns)),
+        level=approved.decision.level or Level.SECRET,
         columns=artefact.columns,
         rows=artefact.rows,
         method=method,
@@ -258,7 +258,7 @@ def _table(ref: TableRef, audience: Audience, stores: Stores) -> tuple[pd.DataFr
     try:
         table = rounds.get_table(stores.restricted, ref)
     except Undecided:
-        _record_stop("release.undecided", "untagged-table", ref, audience, stores)
+        _record_stop("release.undecided", ref, audience, stores)
         raise
     return table, _label(table, ref, stores, whole=True)
 
@@ -275,13 +275,13 @@ def _artefact(
         artefact, reopened = package.build_and_reopen(approved, table, *(sealed or (None, None)))
         expectations.check(approved, reopened, stores.policy.datasets[ref.dataset].key)
     except PackageUnsafe:
-        _record_stop("release.withheld", "unsafe-artefact", ref, approved.decision.audience, stores)
+        _record_stop("release.withheld", ref, approved.decision.audience, stores)
         raise
     return artefact
 
 
-def _record_stop(kind: str, gap: str, ref: TableRef, audience: Audience, stores: Stores) -> None:
-    stores.ledger.record(records.stopped(kind, gap, ref, audience, (stores.policy, stores.now())))
+def _record_stop(kind: str, ref: TableRef, audience: Audience, stores: Stores) -> None:
+    stores.ledger.record(records.stopped(kind, ref, audience, stores.policy, stores.now()))
 
 
 def _label(frame: pd.DataFrame, ref: TableRef, stores: Stores, *, whole: bool) -> Classification:

@@ -32,9 +32,11 @@ def decided(decision: Decision, ref: TableRef, now: datetime) -> Event:
     )
 
 
-def stopped(kind: str, gap: str, ref: TableRef, audience: Audience, at: tuple[Policy, datetime]) -> Event:
+_STOPPED = {"release.undecided": "untagged-table", "release.withheld": "unsafe-artefact"}
+
+
+def stopped(kind: str, ref: TableRef, audience: Audience, policy: Policy, now: datetime) -> Event:
     """What the ledger keeps of a table that was stopped before the gate's decision, or after it."""
-    policy, now = at
     return Event(
         type=kind,
         subject=f"{ref.dataset}/{ref.round}",
@@ -42,7 +44,7 @@ def stopped(kind: str, gap: str, ref: TableRef, audience: Audience, at: tuple[Po
         organization=None,
         data={
             **_asked(ref, audience),
-            "gaps": [gap],
+            "gaps": [_STOPPED[kind]],
             "policy_digest": policy.digest,
             "as_of": now.date().isoformat(),
         },
