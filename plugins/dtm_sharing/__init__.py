@@ -7,7 +7,7 @@ The public names, each imported on first use, so that ``import dtm_sharing`` cos
 
     policy = load_policy(Path("policies"))
     dataset = policy.datasets["npl/site-assessment"]
-    table = profile(read_table(Path("round.csv"), dataset), dataset)
+    table = profile(read_table(Path("round.csv"), dataset), policy, dataset)
     decide(policy, classify_table(policy, table, date(2026, 11, 22)), PUBLIC).outcome
 
 ``dtm_sharing.classify`` is the step, a module; its function is ``classify_table`` here, because one name

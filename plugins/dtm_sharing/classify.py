@@ -1,4 +1,4 @@
-"""The level of every column of a table, with every reason for it. Looks at headers, never at a cell.
+"""The level of every column of a table, with every reason for it. Looks at its profile, never at a cell.
 
 Strictest wins, whatever the order of files or columns. What no rule knows has no level, and a table with such
 a column has none either: that is a gap, and its sentence says what to do (the guideline's classes are only
@@ -10,7 +10,8 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from dtm_sharing.errors import TableUnreadable, UsageProblem
 from dtm_sharing.model import (
@@ -24,13 +25,19 @@ from dtm_sharing.model import (
     Header,
     Indicator,
     Level,
+    Notice,
+    Operation,
+    Overlay,
     Policy,
     Reason,
     Relation,
     TableProfile,
     Tightening,
+    Waiver,
 )
 
+# A review takes two people and the field's answers: said a month ahead, and after most monthly dispatches.
+NOTICE = timedelta(days=30)
 _NAMED = 3  # how many other columns a reason names before it only counts them
 
 
@@ -85,9 +92,8 @@ def identify(headers: Sequence[str], dataset: Dataset) -> tuple[Header, ...]:
     texts = [folded for text in headers if (folded := _fold(text))]
     declared = {*named, *keyed, *(folded for _, folded in continued)}
     if 2 * sum(text in declared for text in texts) < len(texts):
-        found = [
-            each if _declares(dataset, each) else _unknown(each.position, "", "unknown") for each in found
-        ]
+        known = _declared(dataset)
+        found = [each if _find(known, each) else _unknown(each.position, "", "unknown") for each in found]
     _refuse_repeats(found)
     return tuple(found)
 
@@ -121,17 +127,44 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", _tidy(text).casefold())
 
 
-def _declares(dataset: Dataset, header: Header) -> Column | None:
+def _declared(dataset: Dataset) -> Mapping[tuple[str | None, str], Column]:
+    """The declared columns by question and name of the headers that are them, or continue them."""
+    named = {(None, each.name): each for each in reversed(dataset.columns)}
+    return named | {(each.name, text): each for each in dataset.columns for text in each.continued_by}
+
+
+def _find(declared: Mapping[tuple[str | None, str], Column], header: Header) -> Column | None:
     """The declared column that this header is, or continues; None: no rule knows it."""
-    for column in dataset.columns:
-        if header.question is None and header.name == column.name:
-            return column
-        if header.question == column.name and header.name in column.continued_by:
-            return column
-    return None
+    return declared.get((header.question, header.name))
 
 
 # ------------------------------------------------------------------------------------- which level it has
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What one table is judged by. All of it is found once, so that no column looks through all rules.
+
+    ``span`` goes from the declared grain to the finest that the data show, which is the table's own. Whatever
+    is asked for on the way counts too: what is found in the data raises a level, and never lowers one.
+    """
+
+    policy: Policy
+    dataset: Dataset
+    as_of: date
+    span: tuple[Grain, ...]
+    but: str  # why the table is finer than declared; empty where it is not
+    relied_upon: tuple[Assessment, ...]
+    tightened: Mapping[str, Sequence[Reason]]  # by indicator
+    waivers: Mapping[str, Waiver]  # in force, by the rule that they relax
+
+    @property
+    def grain(self) -> Grain:
+        return self.span[-1]
+
+    @property
+    def operation(self) -> Operation:
+        return self.policy.operations[self.dataset.operation]
 
 
 def classify(policy: Policy, profile: TableProfile, as_of: date) -> Classification:
@@ -139,61 +172,114 @@ def classify(policy: Policy, profile: TableProfile, as_of: date) -> Classificati
 
     The table's level is its strictest column's, or None (undecided) where anything is missing. A column
     stays undecided without a level for its grain or without an assessment in force, unless a rule that does
-    stand calls it Secret: nothing that is missing could lower that.
+    stand calls it Secret: nothing that is missing could lower that. Only a waiver relaxes, only what is not
+    Secret, and the reason says so.
 
     Raises:
         UsageProblem: the policy declares no such dataset.
     """
-    declared = dataset(policy, profile.dataset)
-    relied_upon = [each for each in policy.assessments.values() if each.covers(declared.id, as_of)]
-    unassessed = tuple(_assessment_gaps(policy, declared, relied_upon, as_of))
-    tightenings = tuple(_tightenings(policy, declared, relied_upon, as_of))
-    columns = tuple(_columns(policy, declared, profile.headers, tightenings, assessed=not unassessed))
+    case = _case(policy, profile, as_of)
+    unassessed = tuple(_assessment_gaps(case))
+    columns = tuple(_columns(case, profile.headers, assessed=not unassessed))
     gaps = (
-        *_table_gaps(policy, declared, profile, as_of),
+        *_table_gaps(case, profile),
         *unassessed,
-        *_column_gaps(policy, declared, columns),
-        *_absence_gaps(declared, profile),
+        *_column_gaps(case, columns),
+        *_absence_gaps(case.dataset, profile),
     )
+    used = [policy.waivers[each] for each in sorted(_used(columns))]
     levels = [each.level for each in columns if each.level is not None]
     return Classification(
-        dataset=declared.id,
-        grain=declared.grain,
+        dataset=case.dataset.id,
+        grain=case.grain,
         rows=profile.rows,
         stage=profile.stage,
         round=profile.round,
         level=None if gaps else max(levels),
         columns=columns,
         gaps=gaps,
-        expires=None if unassessed else min(each.review_by for each in relied_upon),
+        expires=None if unassessed else min(_ends(case.relied_upon, used)),
         policy_digest=policy.digest,
         as_of=as_of,
+        evidence=profile.evidence,
+        notices=tuple(sorted(_notices(case, columns, used), key=lambda each: (each.on, each.sentence))),
+        whole=profile.whole,
+        aggregated_to=profile.aggregated_to,
     )
 
 
-def _columns(
-    policy: Policy,
-    dataset: Dataset,
-    headers: Iterable[Header],
-    tightenings: Sequence[tuple[str, Tightening]],
-    *,
-    assessed: bool,
-) -> Iterator[ColumnLevel]:
-    indicators = {header: _indicator(policy, dataset, header) for header in headers}
-    related = _relation_reasons(policy, dataset.grain, indicators)
+def _case(policy: Policy, profile: TableProfile, as_of: date) -> _Case:
+    declared = dataset(policy, profile.dataset)
+    operation = policy.operations[declared.operation]
+    span, but = _grains(declared, profile)
+    in_time = [each for each in policy.assessments.values() if each.covers(declared.id, as_of)]
+    tightened = defaultdict(list)
+    for rule, each in (*_overlaid(policy, operation, as_of), *_assessed(in_time)):
+        if each.grain in span:
+            named = f"{rule}/{each.indicator}@{each.grain}"
+            tightened[each.indicator].append(Reason(named, each.source, each.why, each.level))
+    waivers = (each for each in policy.waivers.values() if each.covers(declared, as_of))
+    return _Case(
+        policy=policy,
+        dataset=declared,
+        as_of=as_of,
+        span=span,
+        but=but,
+        relied_upon=tuple(each for each in in_time if each.context == operation.context),
+        tightened=tightened,
+        waivers=_by_rule(each for each in waivers if _was_signed(policy, each)),
+    )
+
+
+def _grains(dataset: Dataset, profile: TableProfile) -> tuple[tuple[Grain, ...], str]:
+    """From the declared grain to the finest that the data show, and in words why they differ."""
+    declared = profile.aggregated_to or dataset.grain
+    finer = [each for each in profile.evidence if each.grain.depth > declared.depth]
+    finer.sort(key=lambda each: (-each.grain.depth, each.why))
+    finest = finer[0].grain if finer else declared
+    said = f"aggregated to {declared}" if profile.aggregated_to else f"declared by {declared}"
+    but = f"{said}, but {'; '.join(each.why for each in finer)}" if finer else ""
+    return tuple(Grain)[declared.depth : finest.depth + 1], but
+
+
+def _overlaid(policy: Policy, operation: Operation, day: date) -> Iterator[tuple[str, Tightening]]:
+    """What the overlays in force tighten, and all that they build on, each under the one that is in force."""
+    for overlay in policy.overlays.values():
+        if overlay.holds(operation, day):
+            for each in _foundations(policy, overlay):
+                yield from ((f"overlay:{overlay.id}", tightening) for tightening in each.tightens)
+
+
+def _foundations(policy: Policy, overlay: Overlay) -> Iterable[Overlay]:
+    """The overlay and all that it builds on, directly or not: each once, also where they go round."""
+    found: dict[str, Overlay] = {}
+    ahead = [overlay.id]
+    while ahead:
+        if (id_ := ahead.pop()) not in found:
+            found[id_] = policy.overlays[id_]
+            ahead += found[id_].builds_on
+    return found.values()
+
+
+def _assessed(assessments: Iterable[Assessment]) -> Iterator[tuple[str, Tightening]]:
+    for each in assessments:
+        yield from ((f"assessment:{each.id}", tightening) for tightening in each.levels)
+
+
+def _columns(case: _Case, headers: Iterable[Header], *, assessed: bool) -> Iterator[ColumnLevel]:
+    declared = _declared(case.dataset)
+    indicators = {
+        header: case.policy.indicators[column.indicator] if (column := _find(declared, header)) else None
+        for header in headers
+    }
+    reasons = dict(_reasons(case, indicators))
     for header, indicator in indicators.items():
         if indicator is None:
             yield ColumnLevel(header, None, None, ())
             continue
-        reasons = [*_own_reasons(indicator, dataset.grain, tightenings), *related[header]]
-        reasons.sort(key=lambda each: (-each.level, each.rule, each.source))
-        level = _strictest(reasons, decided=assessed and dataset.grain in indicator.levels)
-        yield ColumnLevel(header, indicator.id, level, tuple(reasons))
-
-
-def _indicator(policy: Policy, dataset: Dataset, header: Header) -> Indicator | None:
-    column = _declares(dataset, header)
-    return None if column is None else policy.indicators[column.indicator]
+        found = reasons[indicator.id]
+        level = _strictest(found, decided=assessed and case.grain in indicator.levels)
+        yield ColumnLevel(header, indicator.id, level, found)
 
 
 def _strictest(reasons: Sequence[Reason], *, decided: bool) -> Level | None:
@@ -201,102 +287,208 @@ def _strictest(reasons: Sequence[Reason], *, decided: bool) -> Level | None:
     return level if decided or level is Level.SECRET else None
 
 
-def _own_reasons(
-    indicator: Indicator, grain: Grain, tightenings: Iterable[tuple[str, Tightening]]
-) -> tuple[Reason, ...]:
-    reasons = []
-    if grain in indicator.levels:
-        why = f"{indicator.title}, by {grain}: {indicator.basis}"
-        rule = f"indicator:{indicator.id}@{grain}"
-        reasons.append(Reason(rule, indicator.source, why, indicator.levels[grain]))
-    reasons += [
-        Reason(f"{rule}/{each.indicator}@{each.grain}", each.source, each.why, each.level)
-        for rule, each in tightenings
-        if (each.indicator, each.grain) == (indicator.id, grain)
-    ]
-    return tuple(reasons)
+def _reasons(
+    case: _Case, indicators: Mapping[Header, Indicator | None]
+) -> Iterator[tuple[str, tuple[Reason, ...]]]:
+    """Per indicator in the table every rule that has a say, strictest first."""
+    related = _relation_reasons(case, indicators)
+    for indicator in {each.id: each for each in indicators.values() if each}.values():
+        asked = [
+            *_own_reasons(case, indicator),
+            *case.tightened.get(indicator.id, ()),
+            *related.get(indicator.id, ()),
+        ]
+        reasons = [_relaxed(each, case.waivers.get(each.rule)) for each in asked]
+        yield indicator.id, tuple(sorted(reasons, key=lambda each: (-each.level, each.rule, each.source)))
 
 
-def _tightenings(
-    policy: Policy, dataset: Dataset, relied_upon: Iterable[Assessment], as_of: date
-) -> Iterator[tuple[str, Tightening]]:
-    operation = policy.operations[dataset.operation]
-    if operation.validity.covers(as_of):
-        yield from ((f"operation:{operation.id}", each) for each in operation.tightens)
-    for assessment in relied_upon:
-        yield from ((f"assessment:{assessment.id}", each) for each in assessment.levels)
+def _own_reasons(case: _Case, indicator: Indicator) -> Iterator[Reason]:
+    """What the indicator asks for at the table's grain; at a coarser one of the span only if that is more.
+
+    More than what is left of it: a waiver for the finer grain says nothing of the coarser one.
+    """
+    least = Level.PUBLIC
+    for grain in reversed(case.span):
+        level = indicator.levels.get(grain)
+        if level is not None and (grain is case.grain or level > least):
+            by = f"by {grain} ({case.but})" if case.but else f"by {grain}"
+            why = f"{indicator.title}, {by}: {indicator.basis}"
+            reason = Reason(f"indicator:{indicator.id}@{grain}", indicator.source, why, level)
+            if grain is case.grain:
+                least = _relaxed(reason, case.waivers.get(reason.rule)).level
+            yield reason
 
 
 def _relation_reasons(
-    policy: Policy, grain: Grain, indicators: Mapping[Header, Indicator | None]
-) -> Mapping[Header, Sequence[Reason]]:
-    """Per column, the relations that hold in this table and have the column in one of their groups."""
-    reasons: dict[Header, list[Reason]] = {header: [] for header in indicators}
-    present = {each.id for each in indicators.values() if each}
-    for relation in policy.relations.values():
-        if not relation.holds(grain, present):
+    case: _Case, indicators: Mapping[Header, Indicator | None]
+) -> Mapping[str, Sequence[Reason]]:
+    """Per indicator, the relations that hold in this table and have it in one of their groups."""
+    present: dict[str, list[Header]] = defaultdict(list)
+    for header, indicator in indicators.items():
+        if indicator:
+            present[indicator.id].append(header)
+    reasons: dict[str, list[Reason]] = defaultdict(list)
+    for relation in case.policy.relations.values():
+        if not any(relation.holds(grain, present) for grain in case.span):
             continue
-        for header, indicator in indicators.items():
-            if indicator and any(indicator.id in group for group in relation.groups):
-                why = f"{relation.why.rstrip('. ')} (beside {_others(relation, indicator.id, indicators)})"
-                reasons[header].append(Reason(relation.rule, relation.source, why, relation.level))
+        for found, others in _sides(relation, present):
+            why = f"{relation.why.rstrip('. ')} (beside {_listed(others)})"
+            for each in found:
+                reasons[each].append(Reason(relation.rule, relation.source, why, relation.level))
     return reasons
 
 
-def _others(relation: Relation, indicator: str, indicators: Mapping[Header, Indicator | None]) -> str:
-    """The columns of the relation's other groups, by name."""
-    wanted = {each for group in relation.groups if indicator not in group for each in group}
-    keys = [header.key for header, each in indicators.items() if each and each.id in wanted]
-    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-    return ", ".join(map(repr, keys[:_NAMED])) + more
+def _sides(
+    relation: Relation, present: Mapping[str, Sequence[Header]]
+) -> Iterator[tuple[Sequence[str], Sequence[Header]]]:
+    """Indicators at hand that stand in the same of the relation's groups, and the columns of the others."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, group in enumerate(relation.groups):
+        for each in dict.fromkeys(group):
+            if each in present:
+                places[each].append(number)
+    sides: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for indicator, numbers in places.items():
+        sides[tuple(numbers)].append(indicator)
+    for side, found in sides.items():
+        groups = (group for number, group in enumerate(relation.groups) if number not in side)
+        others = {each for group in groups for each in group if each in present}
+        beside = (header for each in others for header in present[each])
+        yield found, sorted(beside, key=lambda header: header.key)
+
+
+def _listed(headers: Sequence[Header]) -> str:
+    more = f" and {len(headers) - _NAMED} more" if len(headers) > _NAMED else ""
+    return ", ".join(repr(each.key) for each in headers[:_NAMED]) + more
+
+
+# ------------------------------------------------------------------------------------------------ waivers
+
+
+def _by_rule(waivers: Iterable[Waiver]) -> Mapping[str, Waiver]:
+    """Per rule the waiver that relaxes it; of several (no checked policy has them) the strictest."""
+    ordered = sorted(waivers, key=lambda each: (each.level, each.id))
+    return {rule: each for each in ordered for rule in each.relaxes}
+
+
+def _was_signed(policy: Policy, waiver: Waiver) -> bool:
+    """Two different people, both in office on the day that they signed; and it ends."""
+    signers = {waiver.coordinator, waiver.sectoral_expert}
+    in_office = (policy.focal_points[each].in_office.covers(waiver.signed_on) for each in signers)
+    return len(signers) == 2 and all(in_office) and waiver.validity.until is not None
+
+
+def _relaxes(waiver: Waiver | None, reason: Reason) -> bool:
+    """Never what is Secret, whatever the file says: personal data need IOM Legal, not a waiver."""
+    return waiver is not None and waiver.level < reason.level < Level.SECRET
+
+
+def _relaxed(reason: Reason, waiver: Waiver | None) -> Reason:
+    if waiver is None or not _relaxes(waiver, reason):
+        return reason
+    why = (
+        f"{reason.why.rstrip('. ')}; relaxed from {reason.level.label} by waiver {waiver.id} until "
+        f"{waiver.validity.until}: {waiver.why}"
+    )
+    return replace(reason, level=waiver.level, why=why, waiver=waiver.id)
+
+
+def _used(columns: Iterable[ColumnLevel]) -> set[str]:
+    return {reason.waiver for each in columns for reason in each.reasons if reason.waiver}
+
+
+# ------------------------------------------------------------------------------------- what ends, and when
+
+
+def _ends(relied_upon: Iterable[Assessment], used: Iterable[Waiver]) -> Iterator[date]:
+    yield from (each.review_by for each in relied_upon)
+    yield from (each.validity.until or date.max for each in used)
+
+
+def _notices(case: _Case, columns: Sequence[ColumnLevel], used: Sequence[Waiver]) -> Iterator[Notice]:
+    """What lapses within ``NOTICE``, and the waivers that did so within it and are missed here."""
+    last = max(case.relied_upon, key=lambda each: (each.review_by, each.id), default=None)
+    if last and last.review_by - case.as_of <= NOTICE:
+        sentence = (
+            f"Risk assessment {last.id} is to be reviewed by {last.review_by} ({last.source}): after that "
+            "day nothing that it covers is decided until the coordinator and a sectoral expert repeat it."
+        )
+        yield Notice("assessment-lapses", sentence, last.review_by)
+    for each in used:
+        if each.validity.until and each.validity.until - case.as_of <= NOTICE:
+            sentence = (
+                f"Waiver {each.id} ends on {each.validity.until} ({each.source}): from the next day on the "
+                "rules that it relaxes count in full."
+            )
+            yield Notice("waiver-lapses", sentence, each.validity.until)
+    missed = {each.id: each for each in _missed(case, columns)}
+    for each in missed.values():
+        if each.validity.until:
+            sentence = (
+                f"Waiver {each.id} ended on {each.validity.until} ({each.source}): the rules that it relaxed "
+                "count in full again."
+            )
+            yield Notice("waiver-lapsed", sentence, each.validity.until)
+
+
+def _missed(case: _Case, columns: Iterable[ColumnLevel]) -> Iterator[Waiver]:
+    """The waivers that ended within ``NOTICE`` and would have relaxed a reason of this table."""
+    lapsed = _by_rule(
+        each
+        for each in case.policy.waivers.values()
+        if (until := each.validity.until)
+        and timedelta(0) < case.as_of - until <= NOTICE
+        and each.covers(case.dataset, until)
+        and _was_signed(case.policy, each)
+    )
+    for column in columns:
+        for reason in column.reasons:
+            waiver = lapsed.get(reason.rule)
+            if waiver and _relaxes(waiver, reason):
+                yield waiver
 
 
 # ----------------------------------------------------------------------------------------- what is missing
 
 
-def _table_gaps(policy: Policy, dataset: Dataset, profile: TableProfile, as_of: date) -> Iterator[Gap]:
-    operation = policy.operations[dataset.operation]
+def _table_gaps(case: _Case, profile: TableProfile) -> Iterator[Gap]:
+    operation = case.operation
     if not profile.headers:
         yield Gap("no-columns", "The table has no columns, so nothing was judged: check how it was read.")
     if profile.rows < 1:
         yield Gap("empty-table", "The table has no rows, so nothing was judged: check how it was made.")
-    if not operation.validity.covers(as_of):
+    if not operation.validity.covers(case.as_of):
         yield Gap(
             "operation-not-valid",
-            f"Operation {operation.id} is not valid on {as_of}, only from {operation.validity.start} until "
-            f"{operation.validity.until or 'revoked'} ({operation.source}): correct or renew it.",
+            f"Operation {operation.id} is not valid on {case.as_of}, only from {operation.validity.start} "
+            f"until {operation.validity.until or 'revoked'} ({operation.source}): correct or renew it.",
         )
 
 
-def _assessment_gaps(
-    policy: Policy, dataset: Dataset, relied_upon: Sequence[Assessment], as_of: date
-) -> Iterator[Gap]:
+def _assessment_gaps(case: _Case) -> Iterator[Gap]:
     """Guideline: assessed before collection by the Coordinator and a sectoral expert, then regularly."""
-    for each in relied_upon:
+    for each in case.relied_upon:
         for function, person in (
             ("coordinator", each.coordinator),
             ("sectoral expert", each.sectoral_expert),
         ):
-            if not policy.focal_points[person].in_office.covers(each.assessed_on):
+            if not case.policy.focal_points[person].in_office.covers(each.assessed_on):
                 yield Gap(
                     "assessor-not-in-office",
                     f"Risk assessment {each.id} of {each.assessed_on} names {person} as {function}, not in "
                     f"office that day ({each.source}): correct the file or repeat the assessment.",
                 )
-    if not relied_upon:
-        known = [each for each in policy.assessments.values() if dataset.id in each.datasets]
-        yield _why_unassessed(dataset, known, as_of)
+    if not case.relied_upon:
+        known = [each for each in case.policy.assessments.values() if case.dataset.id in each.datasets]
+        yield _why_unassessed(case, known)
 
 
-def _why_unassessed(dataset: Dataset, known: Sequence[Assessment], as_of: date) -> Gap:
+def _why_unassessed(case: _Case, known: Sequence[Assessment]) -> Gap:
+    dataset, as_of = case.dataset, case.as_of
     made = [each for each in known if each.assessed_on <= as_of]
     if made:
         last = max(made, key=lambda each: (each.review_by, each.id))
-        return Gap(
-            "lapsed-assessment",
-            f"Risk assessment {last.id} was to be reviewed by {last.review_by}, before {as_of} "
-            f"({last.source}): the coordinator and a sectoral expert have to repeat it.",
-        )
+        return _changed(case, last) if last.covers(dataset.id, as_of) else _lapsed(last, as_of)
     if known:
         first = min(known, key=lambda each: (each.assessed_on, each.id))
         return Gap(
@@ -311,7 +503,26 @@ def _why_unassessed(dataset: Dataset, known: Sequence[Assessment], as_of: date) 
     )
 
 
-def _column_gaps(policy: Policy, dataset: Dataset, columns: Iterable[ColumnLevel]) -> Iterator[Gap]:
+def _changed(case: _Case, assessment: Assessment) -> Gap:
+    operation = case.operation
+    return Gap(
+        "context-changed",
+        f"Risk assessment {assessment.id} was made for a context of {assessment.context} "
+        f"({assessment.source}), and operation {operation.id} is now in one of {operation.context} "
+        f"({operation.source}): the coordinator and a sectoral expert have to repeat it.",
+    )
+
+
+def _lapsed(assessment: Assessment, as_of: date) -> Gap:
+    return Gap(
+        "lapsed-assessment",
+        f"Risk assessment {assessment.id} was to be reviewed by {assessment.review_by}, before {as_of} "
+        f"({assessment.source}): the coordinator and a sectoral expert have to repeat it.",
+    )
+
+
+def _column_gaps(case: _Case, columns: Iterable[ColumnLevel]) -> Iterator[Gap]:
+    dataset, at = case.dataset, f"{case.grain} ({case.but})" if case.but else str(case.grain)
     for each in columns:
         key = each.header.key
         if each.indicator is None:
@@ -321,10 +532,10 @@ def _column_gaps(policy: Policy, dataset: Dataset, columns: Iterable[ColumnLevel
                 f"({dataset.source}) with its indicator, or leave it out of the table.",
                 key,
             )
-        elif dataset.grain not in (indicator := policy.indicators[each.indicator]).levels:
+        elif case.grain not in (indicator := case.policy.indicators[each.indicator]).levels:
             yield Gap(
                 "no-level",
-                f"Indicator {indicator.id} of column {key!r} has no level at grain {dataset.grain} "
+                f"Indicator {indicator.id} of column {key!r} has no level at grain {at} "
                 f"({indicator.source}): add it.",
                 key,
             )

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from dtm_sharing.errors import LedgerAltered, UsageProblem
 from dtm_sharing.model import Event
 
-FORMAT = 1  # of the entries; the number ends ``dataschema`` in every one of them
+FORMAT = 2  # of the entries; the number ends ``dataschema`` in every one of them
 SCHEMA = "urn:dtm-sharing:ledger-entry:"
 TYPE_PREFIX = "dtm-sharing."
 EMPTY_ROOT = hashlib.sha256(b"").digest()

@@ -36,6 +36,14 @@ class Grain(StrEnum):
     INDIVIDUAL = "individual"
     INCIDENT = "incident"
 
+    @property
+    def depth(self) -> int:
+        """0 for the coarsest; of two grains, the one with the greater depth is the finer."""
+        return _DEPTHS[self]
+
+
+_DEPTHS = {grain: depth for depth, grain in enumerate(Grain)}
+
 
 class Stage(StrEnum):
     """How far the cleaning of a round has come. Medium urgency starts at the first, low at the second."""
@@ -123,6 +131,7 @@ class Protocol:
     includes: tuple[str, ...]
     disclosure: str
     source: Source
+    crosswalks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # another standard -> its nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +147,16 @@ class Indicator:
     codes: tuple[str, ...]  # DTM Data Dictionary codes, e.g. m0310
     hxl: tuple[str, ...]
     source: Source
+    identifies: Grain | None = None  # its values tell one unit of this grain from another, e.g. a site ID
+    additive: bool = False  # a count: the sum over sites is the count of their district
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """Groups of indicators that together are more sensitive than alone (guideline: Relational).
 
-    It holds in a table that has at least one indicator of *every* group, at one of ``grains``.
+    It holds where one audience has at least one indicator of *every* group, at one of ``grains``: in one
+    table, or in several that one of ``keys`` joins, whenever they were received.
     """
 
     id: str
@@ -153,10 +165,17 @@ class Relation:
     level: Level
     why: str
     source: Source
+    keys: tuple[
+        str, ...
+    ] = ()  # indicators, any of which joins two tables; none named: all tables of a country join
 
     @property
     def rule(self) -> str:
         return f"relation:{self.id}"
+
+    def joins(self, one: Collection[str], other: Collection[str]) -> bool:
+        """Whether tables with these indicators can be put side by side."""
+        return not self.keys or any(each in one and each in other for each in self.keys)
 
     def holds(self, grain: Grain, indicators: Collection[str]) -> bool:
         """Whether a table of this grain with these indicators has at least one of every group."""
@@ -165,7 +184,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Tightening:
-    """A level that an assessment or an operation sets for an indicator at a grain. It can only raise."""
+    """A level that an assessment or an overlay sets for an indicator at a grain. It can only raise."""
 
     indicator: str
     grain: Grain
@@ -181,10 +200,71 @@ class Operation:
     id: str
     country: str  # ISO 3166-1 alpha-3
     name: str
-    context: str
+    context: str  # disaster, conflict or mixed
     validity: Validity
-    tightens: tuple[Tightening, ...]
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Stricter levels for some countries, operations or contexts, for a time (guideline: Contextual).
+
+    It holds where every list that is not empty names the operation at hand. What the overlays of
+    ``builds_on`` tighten, it tightens too, in its own place and time.
+    """
+
+    id: str
+    countries: tuple[str, ...]  # ISO 3166-1 alpha-3
+    operations: tuple[str, ...]
+    contexts: tuple[str, ...]
+    validity: Validity
+    builds_on: tuple[str, ...]
+    tightens: tuple[Tightening, ...]
+    why: str
+    source: Source
+
+    def holds(self, operation: Operation, day: date) -> bool:
+        return (
+            self.validity.covers(day)
+            and (not self.countries or operation.country in self.countries)
+            and (not self.operations or operation.id in self.operations)
+            and (not self.contexts or operation.context in self.contexts)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """The only relaxation: rules that count as ``level`` in an operation, for a time, signed by two people.
+
+    It names the rules one by one, as ``explain`` prints them (``indicator:x@site``, ``overlay:…/x@site``,
+    ``assessment:…/x@site``, ``relation:…``), so a rule that is made later stands. A rule that asks for Secret
+    is never relaxed: personal data need IOM Legal, not a waiver.
+    """
+
+    id: str
+    operation: str
+    datasets: tuple[str, ...]  # none named: every dataset of the operation
+    relaxes: tuple[str, ...]  # ids of rules
+    level: Level
+    why: str
+    coordinator: str  # ids of focal points: two different people, in office when they signed
+    sectoral_expert: str
+    signed_on: date
+    validity: Validity  # it always ends
+    source: Source
+
+    @property
+    def rule(self) -> str:
+        return f"waiver:{self.id}"
+
+    def covers(self, dataset: Dataset, day: date) -> bool:
+        """Whether it holds for this dataset on this day. That its signers were in office is checked apart."""
+        return (
+            dataset.operation == self.operation
+            and (not self.datasets or dataset.id in self.datasets)
+            and self.signed_on <= day
+            and self.validity.covers(day)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +305,7 @@ class Assessment:
 
     id: str
     operation: str
+    context: str  # of the operation when it was assessed; another context, another assessment
     datasets: tuple[str, ...]
     coordinator: str  # ids of focal points: two different people
     sectoral_expert: str
@@ -277,6 +358,7 @@ class DataAccessRequest:
     decided_on: date | None
     validity: Validity | None  # of the approval
     source: Source
+    reason: str = ""  # of a refusal or revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +402,8 @@ class Agreement:
 class Policy:
     """All policy files of one folder, checked against each other. Ids are unique within a kind.
 
-    ``digest`` is ``sha256:<hex>`` over the files' names and bytes.
+    ``digest`` is ``sha256:<hex>`` over the files' names and bytes; ``files`` are these files, so that the
+    ledger can keep what a decision was made under. They are not compared: the digest is.
     """
 
     digest: str
@@ -334,6 +417,9 @@ class Policy:
     focal_points: Mapping[str, FocalPoint]
     requests: Mapping[str, DataAccessRequest]
     agreements: Mapping[str, Agreement]
+    overlays: Mapping[str, Overlay] = field(default_factory=dict)
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 
 # --------------------------------------------------------------------------- classification, decision
@@ -355,8 +441,20 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class GrainEvidence:
+    """What in the data says that a row stands for something as fine as ``grain``. No cell value.
+
+    ``column`` is the key of the column that says so; None: the table as a whole does.
+    """
+
+    grain: Grain
+    why: str
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TableProfile:
-    """What may be known of a table without looking at a cell."""
+    """What the decision may know of a table: its columns and size, and what its cells say of its grain."""
 
     dataset: str
     headers: tuple[Header, ...]
@@ -364,6 +462,8 @@ class TableProfile:
     stage: Stage | None = None
     round: str | None = None
     whole: bool = False  # it claims to be the whole dataset, so an absent declared column is a gap
+    evidence: tuple[GrainEvidence, ...] = ()
+    aggregated_to: Grain | None = None  # we made it from the dataset; then this is its declared grain
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,13 +484,14 @@ class Reason:
 
     ``level`` is what this rule alone asks for; the column's level is the strictest of its reasons. The gate
     needs it to say which columns stop being sensitive when others are left out. Whoever forgets it errs on
-    the safe side.
+    the safe side. ``waiver``: id of the waiver by which the rule asks for no more than that.
     """
 
     rule: str
     source: Source
     why: str
     level: Level = Level.SECRET
+    waiver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +504,15 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What still holds and soon will not. It changes no outcome: somebody is told in time."""
+
+    kind: str  # e.g. assessment-lapses
+    sentence: str
+    on: date  # the last day on which it holds
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnLevel:
     header: Header
     indicator: str | None
@@ -412,6 +522,8 @@ class ColumnLevel:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
+    """Levels of a table's columns. ``grain`` is the finer of what is declared and what the data say."""
+
     dataset: str
     grain: Grain
     rows: int
@@ -420,9 +532,15 @@ class Classification:
     level: Level | None  # of the table: its strictest column; None where anything is undecided
     columns: tuple[ColumnLevel, ...]
     gaps: tuple[Gap, ...]
-    expires: date | None  # review date of the assessment relied upon
+    expires: date | None  # the first day on which an assessment or a waiver relied upon ends
     policy_digest: str
     as_of: date
+    evidence: tuple[
+        GrainEvidence, ...
+    ] = ()  # all that was found; what is finer than declared decided ``grain``
+    notices: tuple[Notice, ...] = ()
+    whole: bool = False
+    aggregated_to: Grain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,6 +558,28 @@ PUBLIC = Audience()
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """A table that an audience has, or may have: all of it that a relation needs.
+
+    What everyone has, each organization has too. A table that is to leave together with the one at hand is
+    a holding like any other; ``entry`` is then None.
+    """
+
+    dataset: str
+    round: str
+    grain: Grain
+    indicators: tuple[str, ...]
+    holder: str  # id of an organization, or "public"
+    since: date
+    entry: int | None  # of the ledger, that says so
+
+    @property
+    def country(self) -> str:
+        """The first part of a dataset's id."""
+        return self.dataset.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     header: Header
     level: Level | None
@@ -448,15 +588,19 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ReleasableForm:
-    """The smallest change after which the same audience may have the table. Keys of columns.
+    """A smallest change after which the same audience may have the table; the gate has judged the result.
 
-    ``drop_at_collection`` is the part of ``leave_out`` that is Secret: while the table at hand still holds
-    it, the table goes nowhere in any form.
+    Columns by key. ``drop_at_collection`` is the part of ``leave_out`` that is Secret: while the table at
+    hand still holds it, the table goes nowhere in any form. ``aggregate_to``: the rows are summed up per unit
+    of this grain, told apart by the columns ``by``. ``without_tables``: datasets that must not go with it.
     """
 
     leave_out: tuple[str, ...]
     drop_at_collection: tuple[str, ...]
     keeps: tuple[str, ...]
+    aggregate_to: Grain | None = None
+    by: tuple[str, ...] = ()
+    without_tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,7 +613,11 @@ class Obligation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The gate's answer. Same classification, audience and policy digest: same decision. No cell values."""
+    """The gate's answer. Same classification, audience, holdings and policy digest: same decision.
+
+    ``classification`` is the one that was judged: what the audience already holds may have raised it.
+    ``forms`` are the nearest releasable ones, the one that changes the fewest columns first. No cell values.
+    """
 
     outcome: Outcome
     audience: Audience
@@ -477,13 +625,21 @@ class Decision:
     refused: tuple[Refusal, ...]
     gaps: tuple[Gap, ...]
     obligations: tuple[Obligation, ...]
-    releasable_form: ReleasableForm | None
+    forms: tuple[ReleasableForm, ...]
     rules: tuple[tuple[str, Source], ...]  # every rule that had a part in it
+    waivers: tuple[str, ...]  # ids of those that relaxed one of the rules
     expires: date | None
+    notices: tuple[Notice, ...] = ()  # those of the classification, and what else ends soon
 
     @property
     def level(self) -> Level | None:
         return self.classification.level
+
+    @property
+    def releasable_form(self) -> ReleasableForm | None:
+        """The form that only leaves out columns; None: there is none."""
+        plain = (each for each in self.forms if each.aggregate_to is None and not each.without_tables)
+        return next(plain, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -541,6 +697,8 @@ class Dispatch:
     round: str
     level: Level
     columns: tuple[str, ...]
+    indicators: tuple[str, ...]  # of the columns: what relations will be judged by
+    grain: Grain
     rows: int
     method: Method
     focal_point: str
@@ -557,6 +715,7 @@ class DispatchState(StrEnum):
     FAILED = "failed"
     OUTCOME_UNKNOWN = "outcome-unknown"
     NOT_ARRIVED = "not-arrived"  # a person found so; a later try goes under another key
+    RECALLED = "recalled"  # it was held, and a person has it in writing that no copy is left
     CANCELLED = "cancelled"  # a person called it off; it is never sent
 
     @property
@@ -568,6 +727,11 @@ class DispatchState(StrEnum):
             DispatchState.FAILED,
             DispatchState.OUTCOME_UNKNOWN,
         }
+
+    @property
+    def may_reach(self) -> bool:
+        """Whether the recipient has it, may have it, or will have it if nobody intervenes."""
+        return self is DispatchState.NEW or self.is_held
 
     @property
     def is_held(self) -> bool:
@@ -586,6 +750,7 @@ class Finding(StrEnum):
     ARRIVED = "arrived"
     NOT_ARRIVED = "not-arrived"
     CANCELLED = "cancelled"
+    RECALLED = "recalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -596,6 +761,8 @@ class Publication:
     round: str
     path: str  # in the public store
     columns: tuple[str, ...]
+    indicators: tuple[str, ...]
+    grain: Grain
     rows: int
     level: Level
     policy_digest: str
@@ -626,8 +793,8 @@ class Disclosure:
     """A line of the answer to "what did this organisation receive?".
 
     A publication is one to the organisation "public", by the method "publication", under no agreement.
-    ``state``: sent or acknowledged; sending or outcome-unknown mean that they may hold it. Not-arrived or
-    cancelled: it may have left, and a person found that they do not.
+    ``state``: sent or acknowledged; sending or outcome-unknown mean that they may hold it. Not-arrived,
+    cancelled or recalled: it may have left, and a person found that they do not hold it, or no more.
     """
 
     sent_at: datetime
@@ -639,6 +806,8 @@ class Disclosure:
     round: str
     level: Level
     columns: tuple[str, ...]
+    indicators: tuple[str, ...]
+    grain: Grain
     rows: int
     method: str  # a Method, or "publication"
     focal_point: str | None
@@ -646,6 +815,23 @@ class Disclosure:
     artefact_sha256: str
     state: DispatchState
     entry: int  # number of the ledger entry that says so
+    key: str  # of the dispatch or publication: to recall it by
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """All that a decision was made of, so that it can be made again: no cell value.
+
+    ``ledger_size`` is the number of entries when what the audience held was read. ``answer`` is the decision
+    as JSON: outcome, level and rules per column, refusals, gaps, obligations.
+    """
+
+    profile: TableProfile
+    audience: Audience
+    policy_digest: str
+    as_of: date
+    ledger_size: int
+    answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

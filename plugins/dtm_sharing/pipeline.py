@@ -6,13 +6,14 @@ what was recorded is found again, and nothing leaves twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dtm_sharing import classify, deliver, expectations, gate, ledger, package, protect, records
-from dtm_sharing.errors import DispatchOpen, PackageUnsafe, Undecided
+from dtm_sharing.errors import DispatchOpen, PackageUnsafe, Undecided, UsageProblem
 from dtm_sharing.model import (
     PUBLIC,
     Approved,
@@ -22,16 +23,21 @@ from dtm_sharing.model import (
     Dispatch,
     DispatchState,
     FocalPoint,
+    Grain,
     Level,
     Method,
+    Notice,
     Outcome,
     Package,
     Policy,
     Publication,
+    ReleasableForm,
     Stage,
+    TableProfile,
     TableRef,
 )
 from dtm_sharing.stores import frames, rounds
+from dtm_sharing.stores.ledger_disclosures import HoldingsChanged
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -42,8 +48,14 @@ if TYPE_CHECKING:
     from dtm_sharing.package import Password
     from dtm_sharing.stores.credentials import Credentials
     from dtm_sharing.stores.database import Ledger
+    from dtm_sharing.stores.ledger_disclosures import Held
     from dtm_sharing.stores.objects import ObjectStore
     from dtm_sharing.stores.publisher import Publisher
+
+log = logging.getLogger("dtm_sharing")
+
+_T = TypeVar("_T")
+_DISTURBED = 4  # times that others may come in between before a task gives up for now
 
 LEASE = timedelta(minutes=15)  # longer than three times what one message may take on the line
 
@@ -73,6 +85,21 @@ class Sending:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A table of a round, and what the gate decided on it beside what its audience holds.
+
+    ``key``: the columns that tell one row from another.
+    """
+
+    ref: TableRef
+    table: pd.DataFrame
+    key: tuple[str, ...]
+    held: Held
+    profile: TableProfile
+    decision: Decision
+
+
 # ------------------------------------------------------------------------ what a cleaning stage puts out
 
 
@@ -94,10 +121,12 @@ def admit(
     dropped: tuple[str, ...] = ()
     if stage is Stage.COLLECTED:
         named, dropped = protect.drop_at_collection(declared, named)
-    profile = frames.profile_frame(named, declared, stage=stage, round_=round_, whole=True)
+    profile = frames.profile_frame(named, stores.policy, declared, stage=stage, round_=round_, whole=True)
     labelled = classify.classify(stores.policy, profile, stores.now().date())
+    _warn(labelled.notices)
     ref = rounds.put_table(stores.restricted, named, labelled)
-    stores.ledger.record(records.classified(labelled, len(dropped), stores.now()))
+    stores.ledger.keep_policy(stores.policy, stores.now())
+    stores.ledger.record(records.classified(labelled, declared.grain, len(dropped), stores.now()))
     stores.ledger.register(ref, stores.now())
     return ref, labelled
 
@@ -105,36 +134,57 @@ def admit(
 # ------------------------------------------------------------------------------------- to the public
 
 
-def publish(ref: TableRef, stores: Stores, *, releasable: bool = False) -> Publication:
-    """Publish a table of a round, as it is or in its releasable form.
+def publish(
+    ref: TableRef, stores: Stores, *, releasable: bool = False, aggregate_to: Grain | None = None
+) -> Publication:
+    """Publish a table of a round: as it is, in its releasable form, or summed up by a coarser unit.
+
+    Args:
+        ref: the table.
+        stores: where everything is.
+        releasable: without the columns that the gate's decision names.
+        aggregate_to: in the form of the decision that has sums by this grain.
 
     Raises:
         GateDenied, Undecided, PackageUnsafe: nothing is put anywhere; the refusal stands in the ledger.
+        UsageProblem: there is nothing to sum up, for the table may be published as it is.
+        HoldingsChanged: other tables kept being published meanwhile: try again.
     """
-    table, labelled = _table(ref, PUBLIC, stores)
-    decision = gate.decide(stores.policy, labelled, PUBLIC)
-    if releasable:
-        table, decision = _released(decision, table, ref, stores)
-    approved = _approve(decision, ref, stores)
-    artefact = _artefact(approved, table, ref, None, stores)
-    publication = _publication(approved, artefact, ref, stores.now())
+
+    def announce() -> tuple[Approved, Package, Publication]:
+        case = _case(ref, PUBLIC, stores)
+        if aggregate_to is not None:
+            case = _aggregated(case, aggregate_to, stores)
+        elif releasable:
+            case = _released(case, stores)
+        approved = _approve(case, stores)
+        artefact = _artefact(approved, case, None, stores)
+        publication = _publication(approved, artefact, ref, stores.now())
+        stores.ledger.announce(publication, seen=case.held.size)
+        return approved, artefact, publication
+
+    approved, artefact, publication = _undisturbed(announce)
     clearance = gate.clearance(approved, publication.path, artefact.sha256)
     signed = ledger.sign_note(clearance, stores.clearance_key)
-    stores.ledger.announce(publication)
     stores.publisher.put(publication.path, artefact.content, signed, stores.now().date())
     stores.ledger.publish(publication)
     return publication
 
 
 def _publication(approved: Approved, artefact: Package, ref: TableRef, now: datetime) -> Publication:
+    decision = approved.decision
+    leaves = gate.as_holding(decision.classification, PUBLIC)
+    summed = decision.classification.aggregated_to
     return Publication(
         dataset=ref.dataset,
         round=ref.round,
-        path=f"{ref.dataset}/{ref.round}/{artefact.filename}",
+        path="/".join([ref.dataset, ref.round, *([summed] if summed else []), artefact.filename]),
         columns=artefact.columns,
+        indicators=leaves.indicators,
+        grain=leaves.grain,
         rows=artefact.rows,
-        level=approved.decision.level or Level.SECRET,
-        policy_digest=approved.decision.classification.policy_digest,
+        level=decision.level or Level.SECRET,
+        policy_digest=decision.classification.policy_digest,
         artefact_sha256=artefact.sha256,
         published_at=now,
     )
@@ -148,32 +198,34 @@ def share(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, .
 
     Raises:
         GateDenied, Undecided, PackageUnsafe: nothing is sent; the refusal stands in the ledger.
+        HoldingsChanged: the organization kept being sent other tables meanwhile: nothing is sent, try again.
         DispatchOpen: a message is not known to have been taken. The sentence says which and why, ``retry``
             whether one of them may be tried again. What was sent, or may have been, is not sent again.
     """
-    table, labelled = _table(ref, audience, stores)
-    extract, decision = _released(gate.decide(stores.policy, labelled, audience), table, ref, stores)
-    approved = _approve(decision, ref, stores)
     people = gate.recipients(stores.policy, gate.pathway(stores.policy, audience), stores.now().date())
-    sendings = tuple(
-        _send(_prepare(approved, extract, ref, person, stores), person, stores) for person in people
-    )
+
+    def intend() -> tuple[Dispatch, ...]:
+        case = _released(_case(ref, audience, stores), stores)
+        approved = _approve(case, stores)
+        prepared = [_prepare(approved, case, person, stores) for person in people]
+        return stores.ledger.intend(prepared, stores.now(), seen=case.held.size)
+
+    dispatches = _undisturbed(intend)
+    sendings = tuple(_send(each, person, stores) for each, person in zip(dispatches, people, strict=True))
     _settle(sendings)
     return sendings
 
 
-def _prepare(
-    approved: Approved, extract: pd.DataFrame, ref: TableRef, person: FocalPoint, stores: Stores
-) -> Dispatch:
-    """The dispatch for this person: as an earlier try recorded it, else packaged, checked and recorded."""
-    audience = approved.decision.audience
+def _prepare(approved: Approved, case: _Case, person: FocalPoint, stores: Stores) -> Dispatch:
+    """The dispatch for this person: as an earlier try recorded it, else packaged and checked."""
+    audience, ref = approved.decision.audience, case.ref
     pathway = gate.pathway(stores.policy, audience)
     method = pathway.method
     key = stores.ledger.current_key(
         agreement=str(audience),
         dataset=ref.dataset,
         round_=ref.round,
-        extract=frames.digest(extract),
+        extract=frames.digest(case.table),
         focal_point=person.id,
         method=method,
     )
@@ -182,10 +234,11 @@ def _prepare(
     held = stores.credentials.password_for(person.id, method, stores.now())
     if held.created:
         stores.ledger.record(held.credential.event("issued", person.organization, stores.now()))
-    artefact = _artefact(approved, extract, ref, (method, held.password), stores)
+    artefact = _artefact(approved, case, (method, held.password), stores)
     path = f"outbox/{key}/{artefact.filename}"
     stores.restricted.put(path, artefact.content)
-    dispatch = Dispatch(
+    leaves = gate.as_holding(approved.decision.classification, audience)
+    return Dispatch(
         key=key,
         organization=person.organization,
         agreement=gate.agreement(stores.policy, audience).id,
@@ -195,6 +248,8 @@ def _prepare(
         round=ref.round,
         level=approved.decision.level or Level.SECRET,
         columns=artefact.columns,
+        indicators=leaves.indicators,
+        grain=leaves.grain,
         rows=artefact.rows,
         method=method,
         focal_point=person.id,
@@ -202,7 +257,6 @@ def _prepare(
         artefact_path=path,
         artefact_sha256=artefact.sha256,
     )
-    return stores.ledger.intend(dispatch, stores.now())
 
 
 def _send(dispatch: Dispatch, person: FocalPoint, stores: Stores) -> Sending:
@@ -224,7 +278,12 @@ def _send(dispatch: Dispatch, person: FocalPoint, stores: Stores) -> Sending:
 _UNSETTLED = {DispatchState.NEW, DispatchState.SENDING}
 _SETTLED = "An earlier try or a person settled it."
 # A person's finding ends a dispatch in the middle of a run as well: the next try takes another key.
-_DONE = {DispatchState.SENT, DispatchState.ACKNOWLEDGED, DispatchState.CANCELLED}
+_DONE = {
+    DispatchState.SENT,
+    DispatchState.ACKNOWLEDGED,
+    DispatchState.CANCELLED,
+    DispatchState.RECALLED,
+}
 _AGAIN = {DispatchState.NEW, DispatchState.NOT_ARRIVED}
 
 
@@ -253,57 +312,121 @@ def _settle(sendings: tuple[Sending, ...]) -> None:
 # ------------------------------------------------------------------------------------------- the pieces
 
 
-def _table(ref: TableRef, audience: Audience, stores: Stores) -> tuple[pd.DataFrame, Classification]:
-    """A round's table, classified under today's policy: tags of another day decide nothing."""
+def _undisturbed(decide_and_record: Callable[[], _T]) -> _T:
+    """Decide, and decide again where what the audience holds grew before the decision was recorded.
+
+    Two pathways to one organization begin at the same moment when a round arrives, so this is no rare case.
+    """
+    for _ in range(_DISTURBED):
+        try:
+            return decide_and_record()
+        except HoldingsChanged:
+            log.info("what the audience holds has changed meanwhile; deciding again")
+    return decide_and_record()
+
+
+def _case(ref: TableRef, audience: Audience, stores: Stores) -> _Case:
+    """A round's table as it is, judged under today's policy beside what the audience holds today.
+
+    The policy is kept before anything is decided by it. A ledger that cannot be read stops everything here:
+    nobody knows what they hold, so nothing is decided.
+    """
+    stores.ledger.keep_policy(stores.policy, stores.now())
+    held = stores.ledger.held(_holder(audience, stores))
     try:
         table = rounds.get_table(stores.restricted, ref)
     except Undecided:
-        _record_stop("release.undecided", ref, audience, stores)
+        _record_stop("untagged-table", ref, audience, stores)
         raise
-    return table, _label(table, ref, stores, whole=True)
+    return _judged(ref, table, audience, held, stores, whole=True)
+
+
+def _holder(audience: Audience, stores: Stores) -> str:
+    return str(PUBLIC) if audience == PUBLIC else gate.agreement(stores.policy, audience).organization
+
+
+def _judged(  # noqa: PLR0913 - all that a decision is made of
+    ref: TableRef,
+    table: pd.DataFrame,
+    audience: Audience,
+    held: Held,
+    stores: Stores,
+    *,
+    whole: bool = False,
+    form: ReleasableForm | None = None,
+) -> _Case:
+    """Classified as it is today, tags of another day decide nothing, and judged by the gate."""
+    declared = classify.dataset(stores.policy, ref.dataset)
+    summed = form.aggregate_to if form else None
+    profile = frames.profile_frame(
+        table, stores.policy, declared, stage=ref.stage, round_=ref.round, whole=whole, aggregated_to=summed
+    )
+    labelled = classify.classify(stores.policy, profile, stores.now().date())
+    decision = gate.decide(stores.policy, labelled, audience, held.holdings, classify.classify)
+    key = form.by if form and summed else declared.key
+    return _Case(ref, table, key, held, profile, decision)
+
+
+def _released(case: _Case, stores: Stores) -> _Case:
+    """The releasable form of a table, and the gate's decision on that form as it is; else the table itself.
+
+    What is Secret stops a table in every form.
+    """
+    decision = case.decision
+    form = decision.releasable_form
+    if form is None or form.drop_at_collection:
+        return case
+    table = protect.releasable(decision, case.table)
+    return _judged(case.ref, table, decision.audience, case.held, stores, form=form)
+
+
+def _aggregated(case: _Case, grain: Grain, stores: Stores) -> _Case:
+    """The form of a table that has sums by ``grain``, and the gate's decision on it; else the table."""
+    decision = case.decision
+    form = next((each for each in decision.forms if each.aggregate_to is grain), None)
+    if decision.outcome is Outcome.ALLOW:
+        raise UsageProblem(
+            f"{case.ref.dataset}, round {case.ref.round}, may be published as it is: do not ask for sums by "
+            f"{grain}"
+        )
+    if form is None or form.drop_at_collection:
+        return case
+    declared = classify.dataset(stores.policy, case.ref.dataset)
+    try:
+        sums = protect.aggregate(form, case.table, declared, stores.policy)
+    except Undecided:
+        _record_stop("unsummed-table", case.ref, decision.audience, stores)
+        raise
+    if sums.left_out:
+        log.warning("%s units of %s are left out: sums of too few rows", sums.left_out, case.ref.dataset)
+    return _judged(case.ref, sums.frame, decision.audience, case.held, stores, form=form)
+
+
+def _approve(case: _Case, stores: Stores) -> Approved:
+    """Record the gate's decision, whatever it is, and go on only with an approval."""
+    record = records.decision(case.decision, case.profile, case.held.size)
+    stores.ledger.record_decision(record, stores.now())
+    _warn(case.decision.notices)
+    return gate.approve(case.decision)
 
 
 def _artefact(
-    approved: Approved,
-    table: pd.DataFrame,
-    ref: TableRef,
-    sealed: tuple[Method, Password] | None,
-    stores: Stores,
+    approved: Approved, case: _Case, sealed: tuple[Method, Password] | None, stores: Stores
 ) -> Package:
     """The finished artefact, reopened and held against the decision; ``sealed`` None: for the public."""
     try:
-        artefact, reopened = package.build_and_reopen(approved, table, *(sealed or (None, None)))
-        expectations.check(approved, reopened, stores.policy.datasets[ref.dataset].key)
+        artefact, reopened = package.build_and_reopen(approved, case.table, *(sealed or (None, None)))
+        expectations.check(approved, reopened, case.key)
     except PackageUnsafe:
-        _record_stop("release.withheld", ref, approved.decision.audience, stores)
+        _record_stop("unsafe-artefact", case.ref, approved.decision.audience, stores)
         raise
     return artefact
 
 
-def _record_stop(kind: str, ref: TableRef, audience: Audience, stores: Stores) -> None:
-    stores.ledger.record(records.stopped(kind, ref, audience, stores.policy, stores.now()))
+def _record_stop(why: str, ref: TableRef, audience: Audience, stores: Stores) -> None:
+    stores.ledger.record(records.stopped(why, ref, audience, stores.policy, stores.now()))
 
 
-def _label(frame: pd.DataFrame, ref: TableRef, stores: Stores, *, whole: bool) -> Classification:
-    declared = classify.dataset(stores.policy, ref.dataset)
-    profile = frames.profile_frame(frame, declared, stage=ref.stage, round_=ref.round, whole=whole)
-    return classify.classify(stores.policy, profile, stores.now().date())
-
-
-def _released(
-    decision: Decision, table: pd.DataFrame, ref: TableRef, stores: Stores
-) -> tuple[pd.DataFrame, Decision]:
-    """The releasable form of a table, and the gate's decision on that form as it is."""
-    if decision.outcome is Outcome.UNDECIDED or decision.releasable_form is None:
-        return table, decision
-    if decision.releasable_form.drop_at_collection:
-        _approve(decision, ref, stores)  # always refuses: what is Secret stops the table in every form
-    form = protect.releasable(decision, table)
-    labelled = _label(form, ref, stores, whole=False)
-    return form, gate.decide(stores.policy, labelled, decision.audience)
-
-
-def _approve(decision: Decision, ref: TableRef, stores: Stores) -> Approved:
-    """Record the gate's decision, whatever it is, and go on only with an approval."""
-    stores.ledger.record(records.decided(decision, ref, stores.now()))
-    return gate.approve(decision)
+def _warn(notices: Iterable[Notice]) -> None:
+    for each in notices:
+        log.warning("%s", each.sentence)

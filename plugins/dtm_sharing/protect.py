@@ -1,16 +1,30 @@
-"""Leave columns out of a table, exactly as a decision or a dataset says. Rows and their order stay.
+"""Leave columns out of a table, or sum its rows up, exactly as a decision or a dataset says.
 
 Any frame that narwhals knows goes in, and the same kind comes out. Its columns are named by ``Header.key``.
-The frame that was given is never changed.
+The frame that was given is never changed. Where columns are left out, rows and their order stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import MAX_PREC, Context, Decimal, localcontext
 from typing import Any
 
 from dtm_sharing.errors import GateDenied, Undecided, UsageProblem
-from dtm_sharing.model import Dataset, Decision, Level, Outcome
+from dtm_sharing.model import Dataset, Decision, Level, Outcome, Policy, ReleasableForm
+
+# A sum over one site is that site, and of two sites each can subtract its own. Three is also the least that
+# the thresholds in use for small cells allow: 5 as a rule, 3 at the least, 10 in health.
+SMALLEST_GROUP = 3
+
+# Digits in one piece, or in groups of three by one separator; a point and decimals, but not three of them:
+# "1.234" is 1234 to some. No sign: a count below zero is a code for something else.
+_NUMBER = re.compile(r"(?:\d+|\d{1,3}([,'\u2019 ])\d{3}(?:\1\d{3})*)(?:\.(?!\d{3}$)\d+)?")
+_GROUPING = str.maketrans("", "", ",'\u2019 ")
 
 
 def drop_at_collection(dataset: Dataset, frame: Any) -> tuple[Any, tuple[str, ...]]:
@@ -45,14 +59,10 @@ def releasable(decision: Decision, frame: Any) -> Any:
     if decision.outcome is Outcome.UNDECIDED:
         raise Undecided(f"Undecided: {table} has no releasable form before its gaps are closed.")
     columns = decision.classification.columns
-    secret = [each.header.key for each in columns if each.level is Level.SECRET]
     form = decision.releasable_form
-    if secret:
-        doomed = ", ".join(map(repr, form.drop_at_collection if form else secret))
-        raise GateDenied(
-            f"Denied: {table} goes nowhere in any form until collection drops {doomed}, because Secret "
-            "enters no pathway."
-        )
+    secret = [each.header.key for each in columns if each.level is Level.SECRET]
+    if doomed := form.drop_at_collection if form else secret:
+        raise _nowhere(table, doomed)
     if set(_keys(_table(frame))) != {each.header.key for each in columns}:
         raise UsageProblem(
             f"The table at hand has other columns than the decision on {table}: classify and gate it again."
@@ -62,6 +72,94 @@ def releasable(decision: Decision, frame: Any) -> Any:
     if form is None:
         raise GateDenied(f"Denied: {table} has no releasable form.")
     return keep(frame, form.keeps)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """A table of sums, and how many units are not in it because too few rows would have been summed up."""
+
+    frame: Any = field(repr=False)
+    left_out: int
+
+
+def aggregate(form: ReleasableForm, frame: Any, dataset: Dataset, policy: Policy) -> Sums:
+    """Sum the counts of a table up per unit of a coarser grain, as a form says. Cells are text, as they came.
+
+    Units are told apart by the columns ``form.by``; spaces and Unicode composition in their names do not
+    count. A unit of fewer than ``SMALLEST_GROUP`` rows is left out. Where one of its rows does not say how
+    many (a blank cell), the unit does not either: a sum without it would be too small. Sums are exact, with
+    as many decimals as the cells have. Rows come in the order of their units, columns in that of the frame.
+
+    Raises:
+        GateDenied: the table holds something Secret, so it goes nowhere in any form.
+        Undecided: a cell that should be a count is none, a row does not say which unit it is in, or no unit
+            has enough rows. The sentence names the column and how many cells, never a cell.
+        UsageProblem: the form is no aggregate, has another column than the frame, or sums what is no count.
+    """
+    import narwhals as nw
+
+    if form.drop_at_collection:
+        raise _nowhere(dataset.id, form.drop_at_collection)
+    table = _table(keep(frame, form.keeps))
+    columns = {key: _cells(table.get_column(key)) for key in _keys(table)}
+    summed = _counts(form, dataset, policy)
+    units = _units({key: columns[key] for key in form.by}, len(table))
+    rows = {unit: at for unit, at in sorted(units.items()) if len(at) >= SMALLEST_GROUP}
+    if not rows:
+        raise Undecided(
+            f"Undecided: no {form.aggregate_to} unit of {dataset.id} has {SMALLEST_GROUP} rows, so each sum "
+            "would tell of a single one: sum up by a coarser grain."
+        )
+    found = {key: [unit[at] for unit in rows] for at, key in enumerate(form.by)}
+    found |= {key: _totals(key, columns[key], rows.values()) for key in summed}
+    sums = nw.from_dict({key: found[key] for key in columns}, backend=table.implementation)
+    return Sums(sums.to_native(), len(units) - len(rows))
+
+
+def _counts(form: ReleasableForm, dataset: Dataset, policy: Policy) -> list[str]:
+    """The columns to sum up, each of which the policy says may be."""
+    summed = [key for key in form.keeps if key not in form.by]
+    additive = {each.name for each in dataset.columns if policy.indicators[each.indicator].additive}
+    if form.aggregate_to is None or not summed or not additive.issuperset(summed):
+        raise UsageProblem(
+            f"This form of {dataset.id} is no aggregate, or sums up what is no count: take a form that the "
+            "gate named for this dataset."
+        )
+    return summed
+
+
+def _units(by: Mapping[str, Sequence[str]], rows: int) -> dict[tuple[str, ...], list[int]]:
+    """Unit -> the places of its rows, from 0. Without a column that tells units apart, all are one."""
+    for key, cells in by.items():
+        if blank := sum(not cell for cell in cells):
+            raise Undecided(
+                f"Undecided: {blank} of {rows} rows do not say which unit they are in (column {key!r}), so "
+                "its sum would be too small: fill them in."
+            )
+    units: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for at in range(rows):
+        units[tuple(cells[at] for cells in by.values())].append(at)
+    return units
+
+
+def _totals(key: str, cells: Sequence[str], units: Iterable[Sequence[int]]) -> list[str]:
+    """Per unit the exact sum of a column, as text; "" where one of its cells is blank."""
+    if wrong := sum(not _NUMBER.fullmatch(cell) for cell in cells if cell):
+        raise Undecided(
+            f"Undecided: {wrong} cells of column {key!r} are no number, so nothing can be summed up: write "
+            'counts in digits, e.g. "1234", and leave blank what is not known.'
+        )
+    with localcontext(Context(prec=MAX_PREC)):  # exact, however long
+        numbers = [Decimal(cell.translate(_GROUPING) or "NaN") for cell in cells]
+        totals = [sum((numbers[at] for at in unit), Decimal()) for unit in units]
+    return ["" if total.is_nan() else f"{total:f}" for total in totals]
+
+
+def _cells(column: Any) -> list[str]:
+    """The cells of a column as text without needless spaces; what is missing is blank."""
+    cells = zip(column.to_list(), column.is_null().to_list(), strict=True)
+    texts = ("" if missing else unicodedata.normalize("NFC", str(cell)) for cell, missing in cells)
+    return [" ".join(text.split()) for text in texts]
 
 
 def keep(frame: Any, keys: Collection[str]) -> Any:
@@ -77,6 +175,13 @@ def keep(frame: Any, keys: Collection[str]) -> Any:
         what = f"lacks {', '.join(map(repr, absent))}" if absent else "would have no columns left"
         raise UsageProblem(f"The table {what}: keep columns that it has.")
     return table.select([key for key in present if key in keys]).to_native()
+
+
+def _nowhere(table: str, doomed: Iterable[str]) -> GateDenied:
+    return GateDenied(
+        f"Denied: {table} goes nowhere in any form until collection drops {', '.join(map(repr, doomed))}, "
+        "because Secret enters no pathway."
+    )
 
 
 def _table(frame: Any) -> Any:

@@ -110,14 +110,17 @@ def _month(moment: datetime) -> tuple[int, int]:
 
 
 def _had(audience: Audience, dataset: str, stores: Stores) -> set[tuple[str, str | None]]:
-    """Rounds and the focal points who wait for them no more: they may have it, or somebody called it off."""
+    """Rounds and the focal points who wait for them no more: they may have it, or somebody took it back."""
     organization = gate.agreement(stores.policy, audience).organization
     standings = stores.ledger.dispatches(stores.now(), organization)
-    cancelled = [each.dispatch for each in standings if each.state is DispatchState.CANCELLED]
+    ended = [each.dispatch for each in standings if each.state in _NOT_AGAIN]
     received = _received(audience, dataset, stores)
     return {(each.round, each.focal_point) for each in received} | {
-        (each.round, each.focal_point) for each in cancelled if _under(audience, dataset, each)
+        (each.round, each.focal_point) for each in ended if _under(audience, dataset, each)
     }
+
+
+_NOT_AGAIN = {DispatchState.CANCELLED, DispatchState.RECALLED}
 
 
 def _received(audience: Audience, dataset: str, stores: Stores) -> list[Disclosure]:

@@ -9,16 +9,25 @@ import sys
 from pathlib import Path
 from random import Random
 
-from tests.bench import extract, parsing
+from tests.bench import deciding, extract, loading, parsing
 from tests.bench.measure import ROOT, Failed
 
 FOLDER = ROOT / ".bench"
 AGREEMENTS, FEW = (1, 100, 1000), (1,)
+FILES, FEW_FILES = (250, 500, 1000), (30,)
+DECISIONS = (
+    deciding.Size(375, 125, 13, 2_500),
+    deciding.Size(750, 250, 25, 5_000),
+    deciding.Size(1_500, 500, 50, 10_000),
+)
+ONE_DECISION = (deciding.Size(60, 50, 2, 100),)
 SIZE, SMALL = extract.Size(30_000, 304), extract.Size(200, 190)
 # What is measured, on what, on what with --quick, and how often.
 BENCHES = {
     "parsing": (parsing.forked, AGREEMENTS, FEW, 7),
     "parsing-from-start": (parsing.from_start, AGREEMENTS, FEW, 3),
+    "policies": (loading.bench, FILES, FEW_FILES, 5),
+    "decisions": (deciding.bench, DECISIONS, ONE_DECISION, 5),
     "extract": (extract.bench, SIZE, SMALL, 3),
 }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from dtm_sharing.stores.policies import seal
+
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = ROOT / "policies"
 FILES = ("focal_points/scpa.yaml", "requests/child-protection.yaml", "agreements/child-protection.yaml")
@@ -16,7 +18,7 @@ FILES = ("focal_points/scpa.yaml", "requests/child-protection.yaml", "agreements
 
 def copy_policies(target: Path) -> Path:
     """The project's policy folder, without its schemas, in a place of its own."""
-    shutil.copytree(POLICIES, target, ignore=shutil.ignore_patterns("schemas"))
+    shutil.copytree(POLICIES, target, ignore=shutil.ignore_patterns("schemas", "tests"))
     return target
 
 
@@ -30,4 +32,5 @@ def with_agreements(target: Path, agreements: int) -> Path:
                 text = text.replace(f"npl/{word}", f"npl/{word}-{number}")
             text = text.replace(" scpa", f" scpa-{number}").replace("{scpa:", f"{{scpa-{number}:")
             (country / name).with_stem(f"{Path(name).stem}-{number}").write_text(text, encoding="utf-8")
+    seal(target)
     return target

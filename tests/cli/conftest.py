@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dtm_sharing.cli.edge import run
-from support.policies import HEADERS, sample_files
+from support.policies import HEADERS, write_policies
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,10 @@ def cli(capsys) -> Callable[..., Answer]:
     return call
 
 
-def write_policies(folder: Path, files: Mapping[str, bytes]) -> Path:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
-
-
 @pytest.fixture
 def policies(tmp_path) -> Path:
     """The made-up country's policy folder."""
-    return write_policies(tmp_path / "policies", sample_files())
+    return write_policies(tmp_path / "policies")
 
 
 @pytest.fixture
@@ -72,7 +64,7 @@ def table(tmp_path) -> Callable[..., Path]:
         *,
         raw: bool = True,
         rows: int = 3,
-        cell: Callable[[int, int], str] = lambda row, column: str(row * column),
+        cell: Callable[[int, int], str] = lambda row, column: str(100 * row + column),
         encoding: str = "utf-8",
         name: str = "round.csv",
     ) -> Path:

@@ -10,8 +10,17 @@ import pytest
 from dtm_sharing import ledger as notes
 from dtm_sharing.model import Delivery, DispatchState, Method, Receipt
 from dtm_sharing.stores.database import Ledger
-from support.ledgers import ORIGIN, SIGNING_KEY, VERIFIER_KEY, dispatch
-from support.policies import IOM, patched, sample_files
+from support.ledgers import (
+    ORIGIN,
+    SIGNING_KEY,
+    VERIFIER_KEY,
+    announce,
+    dispatch,
+    intend,
+    publication,
+    publish,
+)
+from support.policies import IOM, patched, sample_files, write_policies
 
 BEFORE = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)  # so that every lease has run out
 BY = "xyz/iom-secondary"  # in office since 2026 and without an end: the day of the test does not matter
@@ -30,7 +39,7 @@ def ledger(path):
 
 def send(ledger, number=0, delivery=Delivery.OUTCOME_UNKNOWN, when=BEFORE, **changes):
     """One dispatch, to the end of its try; ``delivery`` None: the try is cut off."""
-    key = ledger.intend(dispatch(ledger, number, **changes), when).key
+    key = intend(ledger, dispatch(ledger, number, **changes), now=when).key
     claim = ledger.claim(key, when, timedelta(minutes=15))
     if delivery:
         ledger.conclude(claim, Receipt(delivery, "A sentence."), when)
@@ -194,7 +203,7 @@ def test_a_reference_that_two_dispatches_share_is_settled_for_neither(settle, le
         send(ledger, int(end), key=f"0f8fad5b-d9cb-469f-a165-70867728950{end}")
     answer = settle("0f8fad5b")
     assert answer.code == 1
-    assert "2 dispatches begin with '0f8fad5b'" in answer.err
+    assert "2 of them begin with '0f8fad5b'" in answer.err
     assert settle("0f8fad5b-d9cb-469f-a165-708677289501").code == 0
     assert len(ledger.open_dispatches(BEFORE)) == 1
 
@@ -219,7 +228,7 @@ def test_only_a_focal_point_of_our_side_may_find_so(settle, ledger, who):
 def test_who_has_left_finds_nothing(settle, ledger, policies):
     stays = "mobile: '+000 1000002', in_office_from: 2026-01-01"
     files = patched(sample_files(), IOM, stays, f"{stays}, in_office_until: 2026-02-01")
-    (policies / IOM).write_bytes(files[IOM])
+    write_policies(policies, {IOM: files[IOM]})
     key = send(ledger)
     answer = settle(key)
     assert answer.code == 1
@@ -251,6 +260,116 @@ def test_a_reason_cannot_command_the_terminal(settle, ledger, listed):
 def test_a_dispatch_by_another_channel_is_settled_like_one_by_mail(settle, ledger):
     key = send(ledger, 0, None, method=Method.PORTAL)
     assert settle(key).code == 0
+
+
+def test_a_recall_settles_nothing(settle, ledger):
+    answer = settle(send(ledger), "recalled")
+    assert (answer.code, answer.out) == (1, "")
+    assert "'recalled' is not one of" in answer.err
+
+
+# ----------------------------------------------------------------------------------------------- recall
+
+COORDINATOR = "xyz/iom-primary"
+
+
+@pytest.fixture
+def recall(cli, path, policies):
+    ends = ", in_office_until: 2027-12-31}\n  - {id: xyz/iom-secondary"  # the day of the test does not matter
+    files = patched(sample_files(), IOM, ends, ends.replace(", in_office_until: 2027-12-31", ""))
+    write_policies(policies, {IOM: files[IOM]})
+
+    def call(key, *, by=BY, reason="Letter of Amina: all copies are deleted"):
+        usual = ("--ledger", path, "--policies", policies)
+        return cli("dispatch", "recall", key, "--by", by, "--reason", reason, *usual)
+
+    return call
+
+
+@pytest.fixture
+def audit(cli, path, policies):
+    def call(organization):
+        usual = ("--ledger", path, "--policies", policies, "--format", "json")
+        return cli("audit", "--organization", organization, *usual).json
+
+    return call
+
+
+def test_a_dispatch_is_recalled_and_audit_goes_on_showing_it(recall, ledger, audit, listed):
+    key = send(ledger, delivery=Delivery.SENT)
+    answer = recall(key[:8].upper())
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith(f"{key} to npl/scpa-0: sent, now recalled.\n")
+    assert "No relation is judged by it any more" in answer.out
+    assert "may be anywhere" not in answer.out
+    assert [(each["key"], each["state"]) for each in audit("scpa")] == [(key, "recalled")]
+    [line] = listed("--format", "json").json
+    assert (line["state"], line["found_by"]) == ("recalled", BY)
+    assert ledger.held("scpa").holdings == ()
+    assert ledger.verify(VERIFIER_KEY).size == 4
+    assert b"Amina" not in b"".join(each.body for each in ledger.entries())
+
+
+def test_a_publication_is_recalled_by_the_key_that_audit_shows_and_the_coordinator_signs(
+    recall, ledger, audit
+):
+    publish(ledger, publication())
+    [shown] = audit("public")
+    refused = recall(shown["key"])
+    assert (refused.code, refused.out) == (1, "")
+    assert "xyz/iom-secondary is secondary" in refused.err
+    answer = recall(shown["key"], by=COORDINATOR)
+    assert (answer.code, answer.err) == (0, "")
+    assert "npl/site-assessment, round 2026-10, to everyone: sent, now recalled." in answer.out
+    assert "Copies of what was public may be anywhere" in answer.out
+    assert audit("public")[0]["state"] == "recalled"
+    assert ledger.verify(VERIFIER_KEY).size == 3
+
+
+def test_what_is_only_announced_can_be_recalled(recall, ledger, audit):
+    announce(ledger, publication())
+    assert recall(audit("public")[0]["key"], by=COORDINATOR).code == 0
+
+
+@pytest.mark.parametrize("given", ["", "0", "00000000", "f" * 36])
+def test_what_nobody_sent_or_published_is_not_recalled(recall, ledger, given):
+    send(ledger)
+    answer = recall(given)
+    assert (answer.code, answer.out) == (1, "")
+    assert "There is no dispatch or publication" in answer.err
+
+
+def test_what_nobody_holds_is_not_recalled(recall, ledger):
+    failed = send(ledger, 0, Delivery.FAILED)
+    sent = send(ledger, 1, Delivery.SENT)
+    at_work = send(ledger, 2, None, when=datetime.now(UTC))
+    assert recall(sent).code == 0
+    for key, sentence in ((failed, "nobody holds it"), (sent, "nobody holds it"), (at_work, "is being sent")):
+        answer = recall(key)
+        assert (answer.code, answer.out) == (1, "")
+        assert sentence in answer.err
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_only_a_focal_point_of_our_side_may_recall(recall, ledger, who):
+    by, sentence = STRANGERS[who]
+    key = send(ledger, delivery=Delivery.SENT)
+    answer = recall(key, by=by)
+    assert (answer.code, answer.out) == (1, "")
+    assert sentence in answer.err
+    assert ledger.find(key)[1] is DispatchState.SENT
+
+
+def test_a_recall_without_a_reason_is_none(recall, ledger):
+    key = send(ledger, delivery=Delivery.SENT)
+    assert recall(key, reason=" \t").code == 1
+    assert ledger.find(key)[1] is DispatchState.SENT
+
+
+def test_the_help_of_recall_says_that_copies_may_be_anywhere(cli):
+    said = " ".join(cli("dispatch", "recall", "--help").out.split())
+    assert "Copies of what was public may be anywhere" in said
+    assert "the coordinator signs" in said
 
 
 # ------------------------------------------------------------------------------------------- checkpoint

@@ -19,7 +19,7 @@ from dtm_sharing.stores.credentials import Credentials
 from dtm_sharing.stores.database import Ledger
 from dtm_sharing.stores.keys import Keys
 from support import ledgers
-from support.policies import SCPA, patched, sample_files
+from support.policies import SCPA, patched, sample_files, write_policies
 from support.terminals import PROMPT, Screen, on_terminal
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -210,7 +210,7 @@ def test_a_method_that_the_person_has_no_password_for_is_said(place):
 def test_who_has_left_is_told_nothing(place, command):
     leaves = "secondary@scpa.example.org,\n     mobile: '+000 2000002', in_office_from: 2026-01-01"
     files = patched(sample_files(), SCPA, leaves, f"{leaves}, in_office_until: 2026-02-01")
-    (place.folder / "policies" / SCPA).write_bytes(files[SCPA])
+    write_policies(place.folder / "policies", {SCPA: files[SCPA]})
     screen = place.type_(*command)
     assert screen.code == 1
     assert "is not in office" in screen.text
@@ -264,8 +264,8 @@ def test_all_passwords_of_a_person_are_ended_each_with_an_entry(place):
 @pytest.mark.parametrize("command", [ROTATE, END], ids=" ".join)
 def test_what_waits_with_the_old_words_is_named(place, command):
     ledger = place.ledger
-    waiting = ledger.intend(ledgers.dispatch(ledger, focal_point=PERSON), NOW)
-    ledger.intend(ledgers.dispatch(ledger, 1, focal_point="xyz/scpa-primary"), NOW)
+    waiting = ledgers.intend(ledger, ledgers.dispatch(ledger, focal_point=PERSON))
+    ledgers.intend(ledger, ledgers.dispatch(ledger, 1, focal_point="xyz/scpa-primary"))
     text = place.type_(*command).text
     assert f"not sent yet: {waiting.key}." in text
 

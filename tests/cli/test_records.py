@@ -16,13 +16,15 @@ from dtm_sharing.model import (
     Delivery,
     Dispatch,
     Event,
+    Grain,
     Level,
     Method,
-    Publication,
     Receipt,
     Urgency,
 )
 from dtm_sharing.stores.database import Ledger
+from support.ledgers import intend, publication, publish
+from support.policies import write_policies
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SIGNING_KEY = notes.signing_key("ledger.example.org/xyz", bytes(range(32)))
@@ -45,6 +47,8 @@ def send(ledger: Ledger, when: datetime = NOW, **changes) -> str:
         round=ROUND,
         level=Level.CONFIDENTIAL,
         columns=columns,
+        indicators=("child-headed-households", "site-id"),
+        grain=Grain.SITE,
         rows=3,
         method=Method.EXCEL_EMAIL,
         focal_point=person,
@@ -52,7 +56,7 @@ def send(ledger: Ledger, when: datetime = NOW, **changes) -> str:
         artefact_path="outbox/1/extract.xlsx",
         artefact_sha256=SHA256,
     )
-    ledger.intend(replace(dispatch, **changes), when)
+    intend(ledger, replace(dispatch, **changes), now=when)
     claim = ledger.claim(key, when, timedelta(minutes=15), 1)
     ledger.conclude(claim, Receipt(Delivery.SENT, "The mail server took it.", "1"), when)
     return key
@@ -82,7 +86,7 @@ def audit(cli, path, policies):
 
 
 def test_audit_says_all_that_one_must_answer_for(audit, ledger):
-    send(ledger)
+    key = send(ledger)
     answer = audit("scpa", "--format", "json")
     assert (answer.code, answer.err) == (0, "")
     [found] = answer.json
@@ -97,12 +101,15 @@ def test_audit_says_all_that_one_must_answer_for(audit, ledger):
         "round": "2026-11",
         "level": "Confidential",
         "columns": ["Site ID", "Child-headed households"],
+        "indicators": ["child-headed-households", "site-id"],
+        "grain": "site",
         "rows": 3,
         "method": "excel-email",
         "focal_point": "xyz/scpa-primary",
         "policy_digest": "sha256:cd",
         "artefact_sha256": SHA256,
         "state": "sent",
+        "key": key,
     }
     assert b"dispatch.sent" in ledger.entries()[entry].body
 
@@ -188,18 +195,14 @@ def test_an_organization_that_only_the_ledger_knows_can_be_asked_for(audit, ledg
 
 def test_what_was_received_is_told_although_the_policy_does_not_load(cli, path, ledger, policies):
     send(ledger)
-    (policies / "relations.yaml").write_text("kind: nonsense")
+    write_policies(policies, {"relations.yaml": b"kind: nonsense"})
     usual = ("--ledger", path, "--policies", policies)
     assert cli("audit", "--organization", "scpa", *usual).code == 0
     assert cli("audit", "--organization", "other", *usual).code == 3
 
 
 def test_public_lists_what_was_published(audit, ledger):
-    ledger.publish(
-        Publication(
-            DATASET, ROUND, "xyz/2026-11.csv", ("Site ID",), 3, Level.PUBLIC, "sha256:cd", SHA256, NOW
-        )
-    )
+    publish(ledger, publication(dataset=DATASET, round=ROUND, columns=("Site ID",), published_at=NOW))
     [found] = audit("public", "--format", "json").json
     assert (found["dataset"], found["columns"], found["level"]) == (DATASET, ["Site ID"], "Public")
     assert (found["agreement"], found["urgency"], found["focal_point"]) == (None, None, None)

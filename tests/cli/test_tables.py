@@ -14,12 +14,15 @@ from support.policies import (
     ASSESSMENT,
     CONTACTS,
     DATASET,
+    GENERAL,
     HEADERS,
     PROTECTION,
     RELATIONS,
     REQUEST,
     patched,
     sample_files,
+    whole_files,
+    write_policies,
 )
 
 AGREED = ("Site ID", "District", "Child-headed households")
@@ -28,7 +31,7 @@ HARMLESS = ("Site ID", "District", "Individuals")
 
 def rewrite(policies, path, old, new):
     """Change one place of one policy file on disk."""
-    (policies / path).write_bytes(patched(sample_files(), path, old, new)[path])
+    write_policies(policies, {path: patched(sample_files(), path, old, new)[path]})
 
 
 def place(path, text):
@@ -50,12 +53,15 @@ def test_classify_gives_the_level_of_each_column_as_json(judge, table):
     assert list(found) == [
         "dataset",
         "grain",
+        "evidence",
         "rows",
         "level",
         "columns",
         "gaps",
+        "notices",
         "expires",
         "policy_digest",
+        "policy",
         "as_of",
     ]
     assert (found["dataset"], found["grain"], found["rows"]) == ("xyz/site-assessment", "site", 3)
@@ -143,13 +149,19 @@ def test_the_gate_denies_the_table_as_it_is_to_the_public(judge, table):
         "audience",
         "dataset",
         "grain",
+        "evidence",
+        "holdings",
         "obligations",
         "gaps",
+        "notices",
         "refused",
-        "releasable_form",
+        "forms",
+        "columns",
         "rules",
+        "waivers",
         "expires",
         "policy_digest",
+        "policy",
         "as_of",
     ]
     assert (found["outcome"], found["level"], found["audience"]) == ("deny", "Secret", "public")
@@ -166,17 +178,19 @@ def test_the_gate_denies_the_table_as_it_is_to_the_public(judge, table):
 
 
 def test_the_releasable_form_that_it_names_is_allowed(judge, table):
-    form = judge("gate", table(), "--audience", "public", "--format", "json").json["releasable_form"]
+    options = ("--audience", "public", "--holds-nothing", "--format", "json")
+    [form] = judge("gate", table(), *options).json["forms"]
     assert form["drop_at_collection"] == ["Site manager phone"]
     assert form["keeps"] == len(form["keep"])
     assert form["keeps"] + len(form["leave_out"]) == len(HEADERS)
-    again = judge("gate", table(form["keep"], raw=False), "--audience", "public", "--format", "json")
+    again = judge("gate", table(form["keep"], raw=False), *options)
     assert (again.code, again.json["outcome"], again.json["refused"]) == (0, "allow", [])
-    assert again.json["releasable_form"] is None
+    assert again.json["forms"] == []
 
 
 def test_the_gate_allows_a_pathway_exactly_what_was_agreed(judge, table):
-    answer = judge("gate", table(AGREED, raw=False), "--audience", "xyz/child-protection", "--format", "json")
+    options = ("--audience", "xyz/child-protection", "--stage", "cleaned", "--format", "json")
+    answer = judge("gate", table(AGREED, raw=False), *options)
     assert (answer.code, answer.json["outcome"], answer.json["level"]) == (0, "allow", "Confidential")
     assert answer.json["audience"] == "xyz/child-protection/low"
     assert "encrypt" in {each["kind"] for each in answer.json["obligations"]}
@@ -193,13 +207,14 @@ def test_low_urgency_waits_for_the_cleaned_stage(judge, table):
     options = ("--audience", "xyz/child-protection", "--format", "json", "--stage")
     assert judge("gate", table(AGREED, raw=False), *options, "collected").code == 4
     assert judge("gate", table(AGREED, raw=False), *options, "cleaned").code == 0
+    unknown = judge("gate", table(AGREED, raw=False), *options[:-1])
+    assert (unknown.code, [each["kind"] for each in unknown.json["gaps"]]) == (4, ["stage-unknown"])
 
 
 def test_secret_is_refused_on_every_pathway(judge, table):
     columns = (*AGREED, "Site manager phone")
-    answer = judge(
-        "gate", table(columns, raw=False), "--audience", "xyz/child-protection", "--format", "json"
-    )
+    options = ("--audience", "xyz/child-protection", "--stage", "cleaned", "--format", "json")
+    answer = judge("gate", table(columns, raw=False), *options)
     assert answer.code == 2
     assert [(each["column"], each["level"]) for each in answer.json["refused"]] == [
         ("Site manager phone", "Secret")
@@ -207,7 +222,7 @@ def test_secret_is_refused_on_every_pathway(judge, table):
 
 
 def test_the_table_output_groups_what_is_refused_by_level_and_fits_80_columns(judge, table):
-    answer = judge("gate", table(), "--audience", "public")
+    answer = judge("gate", table(), "--audience", "public", "--holds-nothing")
     assert answer.code == 2
     assert answer.out.startswith("DENIED for public: xyz/site-assessment by site, 3 rows, 10 columns")
     assert answer.out.index("Refused, Secret: 1 column") < answer.out.index(
@@ -446,9 +461,7 @@ def test_a_header_that_stands_twice_is_a_failure_that_names_both_places(judge, t
 
 def test_an_invalid_policy_stops_every_command_and_names_each_problem(judge, table, policies):
     rewrite(policies, DATASET, "grain: site", "grain: sight")
-    (policies / REQUEST).write_bytes(
-        patched(sample_files(), REQUEST, "state: approved", "state: fine")[REQUEST]
-    )
+    rewrite(policies, REQUEST, "state: approved", "state: fine")
     answer = judge("gate", table(), "--audience", "public", "--format", "json")
     assert (answer.code, answer.out) == (3, "")
     lines = answer.err.splitlines()
@@ -457,9 +470,9 @@ def test_an_invalid_policy_stops_every_command_and_names_each_problem(judge, tab
 
 
 def test_an_agreement_that_has_ended_sends_nothing(judge, table, policies):
-    text = (policies / AGREEMENT).read_text().replace("valid_until: 2027-09-30", "valid_until: 2026-10-31")
-    (policies / AGREEMENT).write_text(text)
-    answer = judge("gate", table(AGREED, raw=False), "--audience", "xyz/child-protection", "--format", "json")
+    rewrite(policies, AGREEMENT, "valid_until: 2027-09-30", "valid_until: 2026-10-31")
+    options = ("--audience", "xyz/child-protection", "--stage", "cleaned", "--format", "json")
+    answer = judge("gate", table(AGREED, raw=False), *options)
     assert answer.code == 4
     assert [each["kind"] for each in answer.json["gaps"]] == ["agreement-not-in-force"]
 
@@ -511,8 +524,160 @@ def test_without_the_relation_feelings_of_safety_are_public(judge, table, polici
 
 
 def test_an_assessment_can_only_tighten_and_is_named_as_the_reason(judge, table, policies):
-    with (policies / ASSESSMENT).open("a") as file:
-        file.write("levels:\n  - {indicator: district, grain: site, level: Secret, why: Few sites there.}\n")
+    levels = b"levels:\n  - {indicator: district, grain: site, level: Secret, why: Few sites there.}\n"
+    write_policies(policies, {ASSESSMENT: sample_files()[ASSESSMENT] + levels})
     district = judge("classify", table(), "--format", "json").json["columns"][1]
     assert district["level"] == "Secret"
     assert district["reasons"][0]["source"].startswith(ASSESSMENT)
+
+
+# -------------------------------------------------------------------- waivers, finer grains, what ends soon
+
+
+@pytest.fixture
+def waived(policies):
+    """The sample with an overlay on feelings of safety, and a waiver of it and of who guards a site."""
+    return write_policies(policies, whole_files())
+
+
+def test_a_waiver_is_marked_wherever_it_relaxed_something(judge, table, waived):
+    columns = ("Site ID", "Feelings of safety")
+    page = judge("classify", table(columns, raw=False)).out
+    assert next(each for each in page.splitlines() if "with a waiver" in each).startswith("2  Public")
+    reason = judge("classify", table(columns, raw=False), "--format", "json").json["columns"][1]["reasons"][0]
+    assert (reason["rule"], reason["level"], reason["waiver"]) == (
+        "indicator:feelings-of-safety@site",
+        "Public",
+        None,
+    )
+    options = ("--audience", "public", "--holds-nothing")
+    answer = judge("gate", table(columns, raw=False), *options, "--format", "json")
+    assert (answer.code, answer.json["waivers"], answer.json["expires"]) == (
+        0,
+        ["xyz/published"],
+        "2026-11-30",
+    )
+    assert [each["kind"] for each in answer.json["notices"]] == ["waiver-lapses"]
+    page = judge("gate", table(columns, raw=False), *options).out
+    assert "Relaxed by 1 waiver\n-  xyz/published: 2\n" in page
+    assert "Ends soon, or has just ended\n-  Waiver xyz/published ends on 2026-11-30" in page
+    told = judge("explain", table(columns, raw=False), "--column", "Feelings of safety").out
+    assert "Public: overlay:xyz/tense/feelings-of-safety@site, waived by xyz/published" in told
+
+
+def test_a_table_that_is_finer_than_declared_says_what_shows_it(judge, table):
+    roster = table(
+        ("Site ID", "District"), raw=False, cell=lambda row, column: "A" if column == 0 else str(row)
+    )
+    answer = judge("classify", roster)
+    text = " ".join(answer.out.split())
+    assert text.startswith("xyz/site-assessment by household, 3 rows, 2 columns")
+    assert "Declared by site, but 3 rows stand for 1 units by site: it is judged by household." in text
+    found = judge("classify", roster, "--format", "json").json
+    assert (found["grain"], found["evidence"][0]["grain"]) == ("household", "household")
+    gated = judge("gate", roster, "--audience", "public", "--holds-nothing")
+    assert "Declared by site, but" in gated.out
+
+
+def test_an_assessment_that_lapses_soon_is_told(cli, table, policies):
+    options = ("--dataset", "xyz/site-assessment", "--policies", policies, "--as-of", "2027-08-20")
+    answer = cli("classify", table(HARMLESS, raw=False), *options)
+    assert answer.code == 0
+    assert "Ends soon, or has just ended" in answer.out
+    assert "2027-09-14" in answer.out
+
+
+# ------------------------------------------------------------------------------------- forms, tables together
+
+
+def test_every_form_is_named_also_the_sums_by_a_coarser_grain(judge, table, policies):
+    few = """\
+    title: Displaced individuals
+    additive: true
+    basis: few people
+    levels: {national: Public, admin1: Public, admin2: Public, admin3: Public, site: Confidential,
+      household: Confidential, individual: Confidential, incident: Secret}
+"""
+    files = patched(sample_files(), GENERAL, "    title: Displaced individuals\n", few)
+    files = patched(files, GENERAL, "    title: District\n", "    title: District\n    identifies: admin2\n")
+    write_policies(policies, files)
+    options = ("--audience", "public", "--holds-nothing")
+    answer = judge("gate", table(HARMLESS, raw=False), *options, "--format", "json")
+    assert answer.code == 2
+    plain, summed, *_ = answer.json["forms"]
+    assert (plain["leave_out"], plain["aggregate_to"]) == (["Individuals"], None)
+    assert (summed["aggregate_to"], summed["by"], summed["keep"]) == (
+        "admin2",
+        ["District"],
+        ["District", "Individuals"],
+    )
+    page = " ".join(judge("gate", table(HARMLESS, raw=False), *options).out.split())
+    assert "Releasable forms, any one of them" in page
+    assert "Leave out 1 column: 3. The other 2 columns may go." in page
+    assert (
+        "Leave out 1 column: 1; sum up the others by admin2, told apart by 2. The other 2 columns may go."
+        in page
+    )
+
+
+def test_tables_that_leave_together_are_judged_beside_each_other(judge, table, policies):
+    files = patched(
+        sample_files(),
+        PROTECTION,
+        "  site: Confidential, household: Secret",
+        "  site: Public, household: Secret",
+    )
+    write_policies(policies, files)
+    one = table(("Site ID", "Feelings of safety"), raw=False, name="one.csv")
+    other = table(("Site ID", "Security provider"), raw=False, name="other.csv")
+    options = ("--audience", "public", "--holds-nothing")
+    assert judge("gate", one, *options).code == judge("gate", other, *options).code == 0
+    beside = ("--beside", f"xyz/site-assessment={other}")
+    answer = judge("gate", one, *options, *beside, "--format", "json")
+    assert answer.code == 2
+    [second] = answer.json["beside"]
+    assert (answer.json["outcome"], second["outcome"]) == ("deny", "deny")
+    assert "which is to leave with it" in answer.json["refused"][0]["why"]
+    page = judge("gate", one, *options, *beside).out
+    assert page.count("DENIED for public") == 2
+
+
+@pytest.mark.parametrize("beside", ["xyz/site-assessment", "=round.csv", "xyz/site-assessment=", ""])
+def test_a_table_beside_it_is_named_by_dataset_and_file(judge, table, beside):
+    answer = judge("gate", table(HARMLESS, raw=False), "--audience", "public", "--beside", beside)
+    assert (answer.code, answer.out) == (1, "")
+    assert "dataset's id, =, and its file" in answer.err
+
+
+def test_a_table_beside_it_that_is_not_there_is_a_failure(judge, table):
+    usual = (table(HARMLESS, raw=False), "--audience", "public")
+    assert judge("gate", *usual, "--beside", "xyz/site-assessment=nowhere.csv").code == 1
+    assert judge("gate", *usual, "--beside", f"xyz/sites={usual[0]}").code == 1
+
+
+# ----------------------------------------------------------------------------------- explain, without a file
+
+
+@pytest.fixture
+def explained(cli, policies):
+    def call(*options):
+        usual = ("--dataset", "xyz/site-assessment", "--policies", policies, "--as-of", "2026-11-22")
+        return cli("explain", *usual, *options)
+
+    return call
+
+
+def test_explain_without_a_file_judges_the_declared_column_alone(explained):
+    answer = explained("--column", "Feelings of safety", "--format", "json")
+    assert answer.code == 0  # the relation with who provides security has no part in it
+    assert answer.json["sentence"].startswith("Column 'Feelings of safety', alone, is Public, so it may be")
+    assert answer.json["column"]["position"] == 1
+    confidential = explained("--column", "Security provider: If other, please specify")
+    assert "alone, is Confidential" in " ".join(confidential.out.split())
+
+
+def test_explain_without_a_file_knows_the_declared_columns_only(explained):
+    answer = explained("--column", "Shoe size")
+    assert (answer.code, answer.out) == (1, "")
+    assert "Shoe size" in answer.err
+    assert explained("--column", "If other, please specify").code == 1  # which of the two?

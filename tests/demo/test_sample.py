@@ -17,7 +17,7 @@ from dtm_sharing.demo.answers import ASKED_IF, CHOICES, RANKED, SECTIONS
 from dtm_sharing.demo.dates import SAMPLE_DATE, shift_dates
 from dtm_sharing.demo.sample import DATASET, POLICIES, main, sample_round, write_sample
 from dtm_sharing.errors import StoreFailed, UsageProblem
-from dtm_sharing.stores.policies import read_policies
+from dtm_sharing.stores.policies import read_policies, seal
 
 REPOSITORY = Path(__file__).parents[2]
 REAL_DATA = Path(os.environ.get("DTM_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -313,6 +313,7 @@ def test_the_sample_country_loads_on_any_other_day_and_is_in_force_then(tmp_path
         copy = tmp_path / path.relative_to(POLICIES)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(shift_dates(path.read_text("utf-8"), days), "utf-8")
+    seal(tmp_path)
     shifted = read_policies(tmp_path)
     today = SAMPLE_DATE + timedelta(days=days)
     assert all(each.validity.covers(today) for each in shifted.agreements.values())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.loading import ROOT, loaded
+from support.policies import sealed
 
 pytestmark = pytest.mark.airflow
 
@@ -49,6 +50,7 @@ def test_a_new_agreement_file_is_a_new_dag(tmp_path):
     text = first.read_text().replace("id: npl/child-protection\n", "id: npl/second\n")
     before = loaded(ROOT / "dags", tmp_path / "home", DTM_SHARING_POLICIES=str(folder))
     (first.parent / "second.yaml").write_text(text)
+    sealed(folder)
     after = loaded(ROOT / "dags", tmp_path / "home", DTM_SHARING_POLICIES=str(folder))
     assert set(after["dags"]) - set(before["dags"]) == {"share.npl.second.low", "share.npl.second.medium"}
 
@@ -58,6 +60,7 @@ def test_a_policy_that_does_not_load_leaves_no_pathway_and_says_where(tmp_path):
     _copy(ROOT / "policies", folder)
     file = folder / "npl" / "agreements" / "child-protection.yaml"
     file.write_text(file.read_text().replace("urgency: low", "urgency: high"))
+    sealed(folder)
     found = loaded(ROOT / "dags", tmp_path / "home", DTM_SHARING_POLICIES=str(folder))
     assert not [dag for dag in found["dags"] if dag.startswith("share.")]
     ((path, problem),) = found["errors"].items()
@@ -70,6 +73,7 @@ def _copy(source: Path, target: Path) -> None:
         there = target / path.relative_to(source)
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_bytes(path.read_bytes())
+    sealed(target)
 
 
 AROUND_THE_GATE = {

@@ -172,7 +172,7 @@ from dtm_sharing import pipeline
 from dtm_sharing.model import Audience, Stage, Urgency
 from dtm_sharing.stores.database import Ledger
 
-Ledger.{at} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Ledger.{at} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 folder, port, ca_file = sys.argv[1:]
 stores = Space(Path(folder), SimpleNamespace(port=int(port), ca_file=Path(ca_file))).stores()
 ref = stores.ledger.registered("xyz/site-assessment", Stage.CLEANED, "7")
@@ -287,7 +287,7 @@ def test_one_message_of_unknown_outcome_does_not_keep_the_others_from_being_trie
 STOPPED = {
     # what has ended or is missing            file, old, new
     "the agreement has ended": (AGREEMENT, "valid_until: 2027-09-30", "valid_until: 2026-11-01"),
-    "the request was revoked": (REQUEST, "state: approved", "state: revoked"),
+    "the request was revoked": (REQUEST, "state: approved", "state: revoked\nreason: Misused."),
     "the assessment has lapsed": (ASSESSMENT, "review_by: 2027-09-14", "review_by: 2026-11-21"),
 }
 

@@ -3,15 +3,19 @@
 import json
 import os
 import re
+from contextlib import suppress
+from dataclasses import fields, is_dataclass, replace
+from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtm_sharing import policy
 from dtm_sharing.errors import PolicyInvalid
-from dtm_sharing.model import Policy
+from dtm_sharing.model import Policy, Source
 from dtm_sharing.policy import texts
-from support.policies import sample_files
+from support import random_policies
+from support.policies import sample_policy, whole_files
 
 # A folder is parsed per example, so few by default; nightly runs ask for thousands.
 EXAMPLES = settings(
@@ -42,7 +46,7 @@ def parses_or_is_refused(files):
         assert problem.column >= 1, problem
 
 
-NAMES = sorted(sample_files())
+NAMES = sorted(whole_files())
 PIECES = [
     *(
         " ",
@@ -90,13 +94,13 @@ PIECES = [
 @given(data=st.data())
 def test_whatever_happens_to_a_text_it_loads_or_is_refused_with_problems(data):
     name = data.draw(st.sampled_from(NAMES))
-    text = sample_files()[name].decode()
+    text = whole_files()[name].decode()
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         length = data.draw(st.integers(0, 30))
         piece = data.draw(st.sampled_from(PIECES) | st.text(max_size=5))
         text = text[:start] + piece + text[start + length :]
-    parses_or_is_refused({**sample_files(), name: text.encode("utf-8", "surrogatepass")})
+    parses_or_is_refused({**whole_files(), name: text.encode("utf-8", "surrogatepass")})
 
 
 @EXAMPLES
@@ -104,7 +108,7 @@ def test_whatever_happens_to_a_text_it_loads_or_is_refused_with_problems(data):
     content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
 )
 def test_whatever_the_bytes_of_a_file_they_are_refused_with_problems(content):
-    parses_or_is_refused({**sample_files(), "any.yaml": content})
+    parses_or_is_refused({**whole_files(), "any.yaml": content})
 
 
 SHAPES = st.recursive(
@@ -123,7 +127,7 @@ SHAPES = st.recursive(
 @given(name=st.sampled_from(NAMES), shape_=SHAPES, data=st.data())
 def test_whatever_stands_in_the_place_of_a_value_it_loads_or_is_refused(name, shape_, data):
     """Any JSON value in the place of any other: JSON is YAML, so only the shape is wrong."""
-    content = as_json(texts.read(name, sample_files()[name]).data)
+    content = as_json(texts.read(name, whole_files()[name]).data)
     here = content
     while True:
         keys = list(here) if isinstance(here, dict) else list(range(len(here)))
@@ -132,4 +136,121 @@ def test_whatever_stands_in_the_place_of_a_value_it_loads_or_is_refused(name, sh
             here[key] = shape_
             break
         here = here[key]
-    parses_or_is_refused({**sample_files(), name: json.dumps(content).encode()})
+    parses_or_is_refused({**whole_files(), name: json.dumps(content).encode()})
+
+
+# ------------------------------------------------------------------------------- dump, and read again
+
+
+def without_places(value):
+    """The same without where it stood: no digest, no files, every source the same."""
+    if isinstance(value, Source):
+        return Source("", 1, 1)
+    if is_dataclass(value):
+        erased = {each.name: without_places(getattr(value, each.name)) for each in fields(value)}
+        return replace(
+            value, **({**erased, "digest": "", "files": {}} if isinstance(value, Policy) else erased)
+        )
+    if isinstance(value, dict):
+        return {key: without_places(each) for key, each in value.items()}
+    return tuple(map(without_places, value)) if isinstance(value, tuple) else value
+
+
+def is_the_same_when_read_again(given_policy):
+    files = policy.dump(given_policy)
+    assert without_places(policy.parse(files)) == without_places(given_policy)
+    for name, content in files.items():
+        assert policy.tidy(name, content) == content, name
+
+
+@EXAMPLES
+@given(seed=st.integers(0, 2**32))
+def test_a_policy_that_is_dumped_is_the_same_policy_when_it_is_read_again(seed):
+    is_the_same_when_read_again(random_policies.policy(Random(seed)))
+
+
+LETTERS = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t :#'\"[]{},&*!|>%@`-?~=\\")
+
+
+@EXAMPLES
+@given(
+    title=st.text(LETTERS, min_size=1, max_size=12).filter(lambda text: re.fullmatch(r"\S(.*\S)?", text)),
+    prose=st.text(LETTERS, min_size=1, max_size=12).filter(str.strip),
+)
+def test_whatever_a_text_says_it_says_the_same_when_it_is_read_again(title, prose):
+    loaded = sample_policy(whole_files())
+    column = replace(loaded.datasets["xyz/site-assessment"].columns[0], name=prose, spellings=())
+    dataset = loaded.datasets["xyz/site-assessment"]
+    others = dataset.columns[1:]
+    changed = replace(
+        loaded,
+        datasets={dataset.id: replace(dataset, title=title, key=(prose,), columns=(column, *others))},
+        operations={key: replace(each, name=title) for key, each in loaded.operations.items()},
+        waivers={key: replace(each, why=prose) for key, each in loaded.waivers.items()},
+        relations={key: replace(each, why=prose) for key, each in loaded.relations.items()},
+    )
+    is_the_same_when_read_again(changed)
+
+
+# --------------------------------------------------------------------------------------------- layout
+
+
+def messed_up(draw, text):
+    """The same file in another layout: lines moved inwards, blanks, comments, other line ends."""
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("#") and ":" in line and draw(st.integers(0, 5)) == 0:
+            indent = len(line) - len(line.lstrip())
+            lines += draw(
+                st.sampled_from([[""], [" " * indent + "# a comment"], ["# further out"], ["", ""]])
+            )
+        lines.append(line + draw(st.sampled_from(["", "", "", " ", "   "])))
+    end = draw(st.sampled_from(["\n", "\r\n"]))
+    return draw(st.sampled_from(["", "\ufeff"])) + end.join(lines) + draw(st.sampled_from(["", end, end * 3]))
+
+
+def blocks(lines):
+    """The entries of the outermost mapping, each with the comments above it."""
+    found = [[]]
+    for line in lines:
+        if re.match(r"[a-z]", line) and any(not each.startswith("#") for each in found[-1]):
+            found.append([])
+        found[-1].append(line)
+    return found
+
+
+@EXAMPLES
+@given(name=st.sampled_from(NAMES), data=st.data())
+def test_whatever_the_layout_of_a_file_it_gets_one_layout_and_says_the_same(name, data):
+    modeline, *lines = whole_files()[name].decode().splitlines()
+    mixed = data.draw(st.permutations(blocks(lines)))
+    text = messed_up(data.draw, "\n".join([modeline, *(line for block in mixed for line in block)]))
+    made = policy.tidy(name, text.encode())
+    assert texts.read(name, made).data == texts.read(name, text.encode()).data
+    assert policy.tidy(name, made) == made
+    assert comments(made.decode()) == comments(text)
+    assert made.endswith(b"\n") and not made.endswith(b"\n\n")  # noqa: PT018 - one sentence
+    assert not re.search(rb"[ \t\r]\n", made)
+    keys = re.findall(r"^([a-z_]+):", made.decode(), re.MULTILINE)
+    canonical = re.findall(r"^([a-z_]+):", policy.tidy(name, whole_files()[name]).decode(), re.MULTILINE)
+    assert keys == canonical
+
+
+def comments(text):
+    return sorted(line.strip() for line in text.lstrip("\ufeff").splitlines() if line.strip().startswith("#"))
+
+
+@EXAMPLES
+@given(name=st.sampled_from(NAMES), data=st.data())
+def test_whatever_happens_to_a_text_it_is_laid_out_or_refused(name, data):
+    text = whole_files()[name].decode()
+    for _ in range(data.draw(st.integers(1, 3))):
+        start, length = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 30))
+        text = text[:start] + data.draw(st.sampled_from(PIECES)) + text[start + length :]
+    content = text.encode("utf-8", "surrogatepass")
+    made = None
+    with suppress(PolicyInvalid):
+        made = policy.tidy(name, content)
+    if made is not None:
+        assert texts.read(name, made).data == texts.read(name, content).data
+        assert policy.tidy(name, made) == made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
@@ -64,15 +63,64 @@ PAPER = """
 | 2026-06-14      | refused   | -             | 2026-06-14     | 2026-06-14        | undecided | lapsed-assessment, agreement-not-in-force, no-focal-point |
 """  # noqa: E501 (a table is read across)
 
+# Who signed for whom, and since when that person is (was) a focal point. The agreement is valid from
+# 2026-03-01: whoever took office later cannot have signed it.
+SIGNED = """
+| for iom | who took office | for partner | and took office | outcome   |
+|---------|-----------------|-------------|-----------------|-----------|
+| iom     | 2026-01-01      | partner     | 2026-01-01      | allow     |
+| iom     | 2026-03-01      | partner     | 2026-03-01      | allow     |
+| iom     | 2026-03-02      | partner     | 2026-01-01      | undecided |
+| iom     | 2026-01-01      | partner     | 2026-03-02      | undecided |
+| -       | -               | partner     | 2026-01-01      | undecided |
+| iom     | 2026-01-01      | -           | -               | undecided |
+| partner | 2026-01-01      | partner     | 2026-01-01      | undecided |
+| iom     | 2026-01-01      | iom         | 2026-01-01      | undecided |
+| -       | -               | -           | -               | undecided |
+"""
+
+# The request was made on 2026-01-01. It is 2026-06-15.
+ASKED = """
+| state     | decided on | valid            | outcome   | why refused    |
+|-----------|------------|------------------|-----------|----------------|
+| requested | -          | -                | undecided | -              |
+| approved  | 2026-06-15 | until 2026-06-15 | allow     | -              |
+| approved  | 2026-06-16 | until 2026-12-31 | undecided | -              |
+| approved  | -          | until 2026-12-31 | undecided | -              |
+| approved  | 2026-03-01 | until 2026-06-14 | undecided | -              |
+| approved  | 2026-03-01 | -                | undecided | -              |
+| refused   | 2026-03-01 | -                | deny      | no plan needs it |
+| expired   | 2026-03-01 | until 2026-12-31 | undecided | -              |
+| revoked   | 2026-03-01 | until 2026-12-31 | deny      | it was passed on |
+"""
+
+# It is 2026-06-15. What ends is told of from 30 days before, while it still holds.
+ENDS_SOON = """
+| what ends                 | on         | outcome   | told of            |
+|---------------------------|------------|-----------|--------------------|
+| agreement                 | 2026-07-16 | allow     | -                  |
+| agreement                 | 2026-07-15 | allow     | agreement-ends     |
+| agreement                 | 2026-06-15 | allow     | agreement-ends     |
+| agreement                 | 2026-06-14 | undecided | -                  |
+| request                   | 2026-07-16 | allow     | -                  |
+| request                   | 2026-07-15 | allow     | request-ends       |
+| request                   | 2026-06-14 | undecided | -                  |
+| focal point               | 2026-07-15 | allow     | focal-point-leaves |
+| focal point               | 2026-06-14 | undecided | -                  |
+| assessment                | 2026-07-15 | allow     | assessment-lapses  |
+| assessment                | 2026-06-14 | undecided | -                  |
+"""
+
 PRACTICE = """
 | urgency | stage     | method         | outcome   | missing           |
 |---------|-----------|----------------|-----------|-------------------|
 | low     | cleaned   | excel-email    | allow     | -                 |
-| low     | not known | excel-email    | allow     | -                 |
+| low     | not known | excel-email    | undecided | stage-unknown     |
 | low     | collected | excel-email    | undecided | stage-not-reached |
 | low     | cleaned   | portal         | undecided | no-channel        |
 | medium  | collected | document-email | allow     | -                 |
 | medium  | cleaned   | document-email | allow     | -                 |
+| medium  | not known | document-email | allow     | -                 |
 | medium  | collected | telephone      | undecided | no-channel        |
 """
 
@@ -134,6 +182,58 @@ def test_no_paper_no_extract(row: Row) -> None:
     assert (decision.outcome, gap_kinds(decision)) == (row["outcome"], words(row["missing"]))
 
 
+@pytest.mark.parametrize("row", rows(SIGNED), ids=name)
+def test_both_sides_sign(row: Row) -> None:
+    """An agreement binds nobody before a focal point of each side has signed it."""
+    sides = (("iom", "for iom", "who took office"), ("partner", "for partner", "and took office"))
+    signed = {side: f"tst/{row[who]}-2" for side, who, _ in sides if row[who]}
+    since = {f"tst/{row[who]}-2": date.fromisoformat(row[day]) for _, who, day in sides if row[who]}
+    people = [
+        replace(each, in_office=Validity(since.get(each.id, each.in_office.start), None)) for each in PEOPLE
+    ]
+    rules = policy(LEVELS, people=people, agreement={"signed": signed, "validity": Validity(START, None)})
+    decision = decided(rules, "site", "children", audience=LOW, as_of=TODAY)
+    assert decision.outcome == row["outcome"]
+    assert set(gap_kinds(decision)) == ({"agreement-not-signed"} if decision.gaps else set())
+
+
+@pytest.mark.parametrize("row", rows(ASKED), ids=name)
+def test_somebody_approved_the_request(row: Row) -> None:
+    """Only what somebody approved, by that day and for that day, is sent; a refusal says why."""
+    rules = policy(
+        LEVELS,
+        request={
+            "state": RequestState(row["state"]),
+            "decided_on": date.fromisoformat(row["decided on"]) if row["decided on"] else None,
+            "validity": until(row["valid"].removeprefix("until ")) if row["valid"] else None,
+            "reason": row["why refused"],
+        },
+    )
+    decision = decided(rules, "site", "children", audience=LOW, as_of=TODAY)
+    assert decision.outcome == row["outcome"]
+    assert len(decision.refused) == (2 if row["why refused"] else 0)
+    assert all(row["why refused"] in each.why for each in decision.refused)
+
+
+@pytest.mark.parametrize("row", rows(ENDS_SOON), ids=name)
+def test_nobody_is_surprised_by_an_end(row: Row) -> None:
+    """Thirty days before an agreement, an approval, an office or an assessment ends, the decision says so."""
+    last, what = until(row["on"]), row["what ends"]
+    changed = {
+        "agreement": {"agreement": {"validity": last}},
+        "request": {"request": {"validity": last}},
+        "assessment": {"assessment": {"review_by": last.until}},
+    }.get(what, {})
+    people = [each for each in PEOPLE if each.id != "tst/partner-2"]  # nobody to stand in
+    if what == "focal point":
+        people = [replace(each, in_office=last) if each.id == "tst/partner-1" else each for each in people]
+    agreement_from_march = {"agreement": {"validity": Validity(START, None)}}
+    rules = policy(LEVELS, people=people, **{**agreement_from_march, **changed})
+    decision = decided(rules, "site", "children", audience=LOW, as_of=TODAY)
+    assert decision.outcome == row["outcome"]
+    assert [each.kind for each in decision.notices] == words(row["told of"])
+
+
 def test_before_any_of_it_is_valid_nothing_leaves() -> None:
     rules = policy(LEVELS, agreement={"validity": Validity(START, None)})
     early = START - timedelta(days=1)
@@ -145,9 +245,9 @@ def test_before_any_of_it_is_valid_nothing_leaves() -> None:
 def test_the_right_stage_by_a_method_that_exists(row: Row) -> None:
     urgency = Urgency(row["urgency"])
     path = pathway(urgency, "site", "children", method=Method(row["method"]))
-    known: dict[str, Any] = {} if row["stage"] == "not known" else {"stage": Stage(row["stage"])}
+    stage = None if row["stage"] == "not known" else Stage(row["stage"])
     audience = LOW if urgency is Urgency.LOW else MEDIUM
-    decision = decided(policy(LEVELS, pathways=[path]), "site", "children", audience=audience, **known)
+    decision = decided(policy(LEVELS, pathways=[path]), "site", "children", audience=audience, stage=stage)
     assert (decision.outcome, gap_kinds(decision)) == (row["outcome"], words(row["missing"]))
 
 

@@ -13,18 +13,23 @@ import pytest
 from dtm_sharing import ledger
 from dtm_sharing.errors import LedgerAltered, StoreFailed, UsageProblem
 from dtm_sharing.model import Delivery, DispatchState, Method, Receipt, Stage
-from dtm_sharing.stores.database import Claim, DispatchBusy, Ledger
+from dtm_sharing.stores.database import Ledger
 from dtm_sharing.stores.ledger_tables import make_file
+from dtm_sharing.stores.outbox import Claim, DispatchBusy
 from support.ledgers import (
     LEASE,
     NOW,
     ORIGIN,
     TABLE,
     VERIFIER_KEY,
+    announce,
+    decide,
     dispatch,
     event,
+    intend,
     open_ledger,
     publication,
+    publish,
     read,
     repeatable,
     tamper,
@@ -53,7 +58,7 @@ def data(entry):
 
 
 def claimed(opened, number=0, now=NOW, **changes):
-    one = opened.intend(dispatch(opened, number, **changes), now)
+    one = intend(opened, dispatch(opened, number, **changes), now=now)
     claim = opened.claim(one.key, now, LEASE)
     assert isinstance(claim, Claim)
     return claim
@@ -104,7 +109,12 @@ def other_database(path):
 
 def newer_format(path):
     open_ledger(path)
-    tamper(path, "UPDATE meta SET format = 2")
+    tamper(path, "UPDATE meta SET format = 3")
+
+
+def first_format(path):
+    open_ledger(path)
+    tamper(path, "UPDATE meta SET format = 1", "DROP TABLE decision", "DROP TABLE policy_bundle")
 
 
 NOT_LEDGERS = {
@@ -115,7 +125,8 @@ NOT_LEDGERS = {
     "in a file": (lambda path: path.parent.write_bytes(b""), True, "cannot be made"),
     "another program's": (other_database, True, "is not a ledger"),
     "another program's, to be read": (other_database, False, "is not a ledger"),
-    "of a newer format": (newer_format, True, "has format 2; this version reads 1"),
+    "of a newer format": (newer_format, True, "has format 3; this version reads 2"),
+    "of the first format": (first_format, True, "has format 1; this version reads 2"),
 }
 
 
@@ -184,7 +195,7 @@ def test_events_differ_by_type_subject_time_organization_and_data(opened):
     one = event()
     for other in (
         one,
-        replace(one, type="release.approved"),
+        replace(one, type="release.stopped"),
         replace(one, subject="other"),
         replace(one, occurred_at=LATER),
         replace(one, organization=None),
@@ -214,7 +225,20 @@ def test_an_organization_s_entries_are_numbered_without_gaps(opened):
 
 @pytest.mark.parametrize(
     "kind",
-    ["dispatch.intent", "dispatch.sent", "dispatch.late_attempt", "release.published", "table.registered"],
+    [
+        "dispatch.intent",
+        "dispatch.sent",
+        "dispatch.late_attempt",
+        "dispatch.recalled",
+        "release.announced",
+        "release.published",
+        "release.recalled",
+        "release.approved",
+        "release.denied",
+        "release.undecided",
+        "policy.adopted",
+        "table.registered",
+    ],
 )
 def test_what_changes_a_row_is_not_recorded_by_hand(opened, kind):
     with pytest.raises(UsageProblem, match="not recorded by hand"):
@@ -223,8 +247,8 @@ def test_what_changes_a_row_is_not_recorded_by_hand(opened, kind):
 
 
 def test_entries_of_one_type_are_found(opened):
-    opened.record_all((event(), replace(event(), type="release.approved")))
-    assert [each.seq for each in opened.entries("release.approved")] == [1]
+    opened.record_all((event(), replace(event(), type="release.stopped")))
+    assert [each.seq for each in opened.entries("release.stopped")] == [1]
 
 
 def test_no_two_entries_have_the_same_nonce(opened):
@@ -289,8 +313,8 @@ def test_a_dispatch_goes_from_intent_to_sent_and_is_disclosed(opened):
 
 
 def test_a_retry_finds_the_dispatch_as_it_was_intended(opened):
-    first = opened.intend(dispatch(opened), NOW)
-    again = opened.intend(replace(dispatch(opened), artefact_sha256="00" * 32), LATER)
+    first = intend(opened, dispatch(opened))
+    again = intend(opened, replace(dispatch(opened), artefact_sha256="00" * 32), now=LATER)
     assert again == first
     assert types(opened) == ["dispatch.intent"]
     assert opened.find("none") is None
@@ -421,7 +445,7 @@ def test_a_dispatch_that_was_never_intended_is_not_known(opened, act):
 
 def test_a_key_that_is_no_uuid_is_refused(opened):
     with pytest.raises(UsageProblem, match="UUID"):
-        opened.intend(dispatch(opened, key="k1"), NOW)
+        intend(opened, dispatch(opened, key="k1"))
     assert opened.find("k1") is None
 
 
@@ -429,14 +453,14 @@ def test_a_key_that_is_no_uuid_is_refused(opened):
 
 
 def test_a_publication_is_held_by_the_public_from_its_announcement_on(opened):
-    opened.announce(publication())
-    opened.announce(publication())
+    announce(opened, publication())
+    announce(opened, publication())
     (announced,) = opened.disclosures("public")
     assert announced.state is DispatchState.SENDING
     assert opened.verify().size == 1
-    opened.publish(publication())
-    opened.publish(replace(publication(), published_at=LATER))
-    opened.announce(publication())
+    publish(opened, publication())
+    publish(opened, replace(publication(), published_at=LATER))
+    announce(opened, publication())
     (published,) = opened.disclosures("public")
     assert published == replace(announced, state=DispatchState.SENT, entry=1)
     assert (published.agreement, published.focal_point, published.method) == (None, None, "publication")
@@ -444,11 +468,14 @@ def test_a_publication_is_held_by_the_public_from_its_announcement_on(opened):
     assert opened.verify().size == 2
 
 
-def test_a_publication_that_was_never_announced_is_announced(opened):
-    opened.publish(publication())
-    opened.publish(publication(artefact_sha256="00" * 32))
-    assert types(opened) == ["release.announced", "release.published"] * 2
+def test_what_was_not_announced_is_not_published(opened):
+    publish(opened, publication())
+    with pytest.raises(UsageProblem, match="announce a publication first"):
+        opened.publish(publication(artefact_sha256="00" * 32))
+    assert types(opened) == ["release.announced", "release.published"]
+    publish(opened, publication(artefact_sha256="00" * 32))
     assert len(opened.disclosures()) == 2
+    assert opened.verify().size == 4
 
 
 def test_disclosures_are_those_of_the_organization_and_of_the_year_in_utc(opened):
@@ -456,7 +483,7 @@ def test_disclosures_are_those_of_the_organization_and_of_the_year_in_utc(opened
     for number, moment in enumerate((NOW, new_year, new_year + timedelta(microseconds=1))):
         claim = claimed(opened, number, now=moment, organization=f"o{number % 2}")
         opened.conclude(claim, SENT, moment)
-    opened.publish(publication())
+    publish(opened, publication())
     found = [each.sent_at.year for each in opened.disclosures(year=2026)]
     assert found == [2026, 2026, 2026]
     assert [each.sent_at.year for each in opened.disclosures("o0")] == [2026, 2027]
@@ -492,12 +519,17 @@ def test_the_newest_table_of_a_round_is_found(opened):
 def test_an_entry_holds_no_name_no_value_and_no_bare_hash(opened):
     key = sent(opened)
     opened.register(TABLE, NOW)
-    opened.publish(publication())
+    publish(opened, publication())
+    decide(opened)
     written = b"\n".join(each.body for each in opened.entries()).decode()
     one = dispatch(opened)
     for secret in (
         *one.columns,
+        *one.indicators,
         *publication().columns,
+        "Site ID",
+        "indicator:site-id@site",
+        "every row has",
         one.focal_point,
         one.purpose,
         one.artefact_path,
@@ -522,7 +554,7 @@ def test_people_are_named_by_a_random_id_that_stays_theirs(opened, path):
 
 
 def test_the_same_columns_have_the_same_id_and_another_commitment(opened):
-    entries = [opened.intend(dispatch(opened, n), NOW) and data(opened.entries()[-1]) for n in range(2)]
+    entries = [intend(opened, dispatch(opened, n)) and data(opened.entries()[-1]) for n in range(2)]
     assert entries[0]["columns_id"] == entries[1]["columns_id"]
     assert entries[0]["sealed"]["columns"] != entries[1]["sealed"]["columns"]
 
@@ -551,7 +583,7 @@ def test_a_checkpoint_is_signed_once_per_size(opened):
 
 def test_without_a_key_nothing_is_signed(path):
     unsigned = open_ledger(path, signing_key=None)
-    one = unsigned.intend(dispatch(unsigned), NOW)
+    one = intend(unsigned, dispatch(unsigned))
     assert unsigned.checkpoint(NOW) is None
     with pytest.raises(UsageProblem, match="without its signing key"):
         unsigned.receipt(one.key)
@@ -591,7 +623,7 @@ def test_nothing_is_signed_after_a_checkpoint_that_was_altered(path, opened, sta
 
 def test_a_receipt_proves_the_intent_to_anyone_with_the_verifier_key(opened):
     opened.record_all(event(n) for n in range(3))
-    key = opened.intend(dispatch(opened), NOW).key
+    key = intend(opened, dispatch(opened)).key
     receipt = opened.receipt(key)
     assert ledger.verify_receipt(receipt, opened.entry_bytes(key), VERIFIER_KEY).size == 4
     opened.record_all(event(n) for n in range(3, 9))
@@ -602,14 +634,14 @@ def test_a_receipt_proves_the_intent_to_anyone_with_the_verifier_key(opened):
 
 
 def test_the_files_for_the_package_are_the_entry_and_its_receipt(opened):
-    key = opened.intend(dispatch(opened), NOW).key
+    key = intend(opened, dispatch(opened)).key
     (entry, proof) = opened.receipt_files(key, NOW)
     assert entry == ("entry.json", "application/json", opened.entry_bytes(key))
     assert proof == ("entry.tlog-proof", "text/plain", opened.receipt(key).encode())
 
 
 def test_no_receipt_is_given_that_does_not_verify(path, opened):
-    key = opened.intend(dispatch(opened), NOW).key
+    key = intend(opened, dispatch(opened)).key
     opened.record(event())
     opened.checkpoint(NOW)
     body = "replace(CAST(body AS TEXT), 'npl', 'NPL')"

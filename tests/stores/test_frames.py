@@ -21,8 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtm_sharing.errors import TableUnreadable
-from dtm_sharing.model import Column, Dataset, Grain, Source, Stage
+from dtm_sharing.model import Column, Dataset, Grain, Level, Source, Stage
 from dtm_sharing.stores import frames
+from support.rules import indicator, policy
 
 SOURCE = Source("xyz/datasets/sites.yaml", 1, 1)
 OTHER = "If other, please specify"
@@ -48,13 +49,17 @@ DATASET = Dataset(
     header_row=3,
     encoding="utf-8",
     columns=(
-        column("Site ID"),
+        replace(column("Site ID"), indicator="site"),
         column("Site type", continued=True),
         column("Women"),
         column("Provider", continued=True),
     ),
     drop_at_collection=(),
     source=SOURCE,
+)
+INDICATOR = indicator("any", Level.PUBLIC)
+RULES = replace(
+    policy(), indicators={"any": INDICATOR, "site": replace(INDICATOR, id="site", identifies=Grain.SITE)}
 )
 
 
@@ -169,7 +174,7 @@ def test_line_breaks_in_head_rows_do_not_move_the_header(read: Any) -> None:
 def test_a_header_alone_gives_no_rows(read: Any) -> None:
     table = read(as_csv([TOTALS, TITLE, HEADER]))
     assert table.frame.shape == (0, 6)
-    assert frames.profile(table, DATASET).rows == 0
+    assert frames.profile(table, RULES, DATASET).rows == 0
 
 
 def test_blank_rows_at_the_end_are_dropped_and_those_between_stay(read: Any) -> None:
@@ -480,8 +485,8 @@ def test_columns_of_a_frame_are_named_by_key_and_the_frame_is_left_alone() -> No
 
 
 def test_a_profile_of_a_frame_knows_no_cells() -> None:
-    frame = pd.DataFrame([ROW, ROW], columns=KEYS)
-    found = frames.profile_frame(frame, DATASET, stage=Stage.CLEANED, round_="17", whole=True)
+    frame = pd.DataFrame([[CANARY, *ROW[1:]], ROW], columns=KEYS)
+    found = frames.profile_frame(frame, RULES, DATASET, stage=Stage.CLEANED, round_="17", whole=True)
     assert (found.dataset, found.rows, found.stage, found.round, found.whole) == (
         "xyz/sites",
         2,
@@ -490,19 +495,56 @@ def test_a_profile_of_a_frame_knows_no_cells() -> None:
         True,
     )
     assert [header.key for header in found.headers] == KEYS
+    assert [(each.grain, each.column) for each in found.evidence] == [(Grain.SITE, "Site ID")]
+    assert CANARY not in str(found)
 
 
 def test_a_profile_of_a_file_says_whether_it_is_whole(read: Any) -> None:
-    found = frames.profile(read(GOOD), DATASET, stage=Stage.COLLECTED, round_="R2")
+    found = frames.profile(read(GOOD), RULES, DATASET, stage=Stage.COLLECTED, round_="R2")
     assert (found.rows, found.stage, found.round, found.whole) == (2, Stage.COLLECTED, "R2", True)
-    assert not frames.profile(read(as_csv([KEYS, ROW])), DATASET).whole
+    assert not frames.profile(read(as_csv([KEYS, ROW])), RULES, DATASET).whole
+
+
+def test_a_profile_says_what_the_cells_say_of_the_grain(read: Any) -> None:
+    """By the indicators that the policy knows to identify units, whether from a file or from a frame."""
+    households = [[f"S{row // 3}", *ROW[1:]] for row in range(30)]
+    table = read(as_csv([TOTALS, TITLE, HEADER, *households]))
+    found = frames.profile(table, RULES, DATASET).evidence
+    assert [(each.grain, each.why) for each in found] == [
+        (Grain.HOUSEHOLD, "30 rows stand for 10 units by site"),
+        (Grain.SITE, "column 'Site ID' tells 10 units by site apart"),
+    ]
+    assert frames.profile_frame(table.frame, RULES, DATASET).evidence == found
+    as_in_the_file = pd.DataFrame(households, columns=HEADER)
+    assert frames.profile_frame(as_in_the_file, RULES, DATASET).evidence == found
+
+
+def test_a_please_specify_beside_an_identifying_column_identifies_nothing() -> None:
+    frame = pd.DataFrame([["S1", "Other", "a"], ["S2", "Other", "b"]], columns=KEYS[:3])
+    known = replace(RULES, indicators={"any": INDICATOR, "site": replace(INDICATOR, identifies=Grain.ADMIN1)})
+    swapped = replace(DATASET, columns=tuple(replace(each, indicator="site") for each in DATASET.columns))
+    found = frames.profile_frame(frame, known, swapped).evidence
+    assert [each.column for each in found] == ["Site ID"]
+
+
+def test_a_frame_that_we_summed_up_is_judged_by_what_it_was_summed_up_to() -> None:
+    frame = pd.DataFrame([["5", f"S{row}"] for row in range(30)], columns=["Women", "Provider"])
+    plain = frames.profile_frame(frame, RULES, DATASET)
+    assert (plain.aggregated_to, plain.evidence) == (None, ())
+    summed = frames.profile_frame(frame, RULES, DATASET, aggregated_to=Grain.ADMIN2)
+    assert summed.aggregated_to is Grain.ADMIN2
+    assert [(each.grain, each.column) for each in summed.evidence] == [(Grain.SITE, "Provider")]
 
 
 def test_a_frame_whose_columns_cannot_be_told_apart_is_refused() -> None:
     frame = pd.DataFrame([["1", "2"]], columns=["Women", "women"])
-    for use in (frames.name_columns, frames.profile_frame):
+    uses: tuple[Callable[[], Any], ...] = (
+        lambda: frames.name_columns(frame, DATASET),
+        lambda: frames.profile_frame(frame, RULES, DATASET),
+    )
+    for use in uses:
         with pytest.raises(TableUnreadable, match=r"table of xyz/sites: .*'Women' is in columns 1 and 2"):
-            use(frame, DATASET)
+            use()
 
 
 def test_what_is_no_frame_is_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,8 +13,8 @@ import pytest
 from dtm_sharing import ledger
 from dtm_sharing.errors import LedgerAltered, SharingError, StoreFailed
 from dtm_sharing.model import Delivery, Finding, Receipt
-from dtm_sharing.stores.database import Claim
 from dtm_sharing.stores.ledger_rows import EXTRACT
+from dtm_sharing.stores.outbox import Claim
 from support.ledgers import (
     COORDINATOR,
     LEASE,
@@ -20,10 +22,14 @@ from support.ledgers import (
     ORIGIN,
     TABLE,
     VERIFIER_KEY,
+    announce,
+    decide,
     dispatch,
     event,
+    intend,
     open_ledger,
     publication,
+    publish,
     read,
     tamper,
 )
@@ -40,7 +46,7 @@ def opened(path):
 
 
 def claimed(opened, number=0, **changes):
-    one = opened.intend(dispatch(opened, number, **changes), NOW)
+    one = intend(opened, dispatch(opened, number, **changes))
     claim = opened.claim(one.key, NOW, LEASE)
     assert isinstance(claim, Claim)
     return claim
@@ -60,18 +66,20 @@ def template(tmp_path_factory):
     opened.record_all(event(n, organization=("a", "b", None)[n % 3]) for n in range(3))
     key = sent(opened)  # entries 3, 4, 5
     opened.register(TABLE, NOW)  # 6
-    opened.publish(publication())  # 7, 8
+    publish(opened, publication())  # 7, 8
     claimed(opened, 1)  # 9, 10
     failed = claimed(opened, 2)  # 11, 12
     opened.conclude(failed, Receipt(Delivery.FAILED, "Refused."), NOW)  # 13
-    opened.announce(publication(artefact_sha256="00" * 32))  # 14
-    opened.intend(dispatch(opened, 3), NOW)  # 15
+    announced = announce(opened, publication(artefact_sha256="00" * 32))  # 14
+    intend(opened, dispatch(opened, 3))  # 15
     held = opened.checkpoint(NOW)
     receipt = opened.receipt(key)
     unknown = claimed(opened, 4)  # 16, 17
     opened.conclude(unknown, Receipt(Delivery.OUTCOME_UNKNOWN, "The line broke."), NOW)  # 18
     opened.settle(unknown.key, Finding.NOT_ARRIVED, COORDINATOR, "Called: nothing there.", NOW)  # 19
-    opened.record_all(event(n, organization="a") for n in range(104, 114))
+    decide(opened)  # 20, 21
+    opened.recall(json.loads(announced.body)["subject"], COORDINATOR, "Taken off the site.", NOW)  # 22
+    opened.record_all(event(n, organization="a") for n in range(104, 111))
     opened.checkpoint(NOW)
     assert opened.verify(VERIFIER_KEY, held, receipt).size == 30
     opened.close()
@@ -114,10 +122,22 @@ def renumbers(path, *, rebuild):
     tamper(
         path,
         "DELETE FROM ledger_checkpoint",
-        "DELETE FROM ledger_entry WHERE seq = 20",
-        "UPDATE ledger_entry SET seq = -seq WHERE seq > 20",
+        "DELETE FROM ledger_entry WHERE seq = 25",
+        "UPDATE ledger_entry SET seq = -seq WHERE seq > 25",
         "UPDATE ledger_entry SET seq = -seq - 1 WHERE seq < 0",
         rebuild=rebuild,
+    )
+
+
+def exchanges_a_policy_file(path):
+    """Both files of it are whole and agree with each other, but not with the digest that the entry says."""
+    other = b"kind: relations"
+    digest = hashlib.sha256(other).hexdigest()
+    tamper(
+        path,
+        f"UPDATE policy_bundle SET sha256 = '{digest}' WHERE sha256 = "
+        "(SELECT sha256 FROM policy_file WHERE rowid = 3)",
+        f"UPDATE policy_file SET content = x'{other.hex()}', sha256 = '{digest}' WHERE rowid = 3",
     )
 
 
@@ -140,17 +160,17 @@ SEEN_IN_THE_FILE = {
     "node removed": (does("DELETE FROM ledger_node WHERE id = 9"), 4),
     "last node removed": (does("DELETE FROM ledger_node WHERE id = (SELECT max(id) FROM ledger_node)"), 28),
     "node added": (does("INSERT INTO ledger_node VALUES (9999, zeroblob(32))"), None),
-    "entry removed": (does("DELETE FROM ledger_entry WHERE seq = 20"), 20),
-    "entry removed, others renumbered": (lambda path: renumbers(path, rebuild=False), 20),
-    "entry removed, renumbered, rebuilt": (lambda path: renumbers(path, rebuild=True), 20),
+    "entry removed": (does("DELETE FROM ledger_entry WHERE seq = 25"), 25),
+    "entry removed, others renumbered": (lambda path: renumbers(path, rebuild=False), 25),
+    "entry removed, renumbered, rebuilt": (lambda path: renumbers(path, rebuild=True), 25),
     "last entry removed": (does("DELETE FROM ledger_entry WHERE seq = 29"), 29),
     "entries swapped": (
         does(
-            "UPDATE ledger_entry SET seq = -1 WHERE seq = 20",
-            "UPDATE ledger_entry SET seq = 20 WHERE seq = 21",
-            "UPDATE ledger_entry SET seq = 21 WHERE seq = -1",
+            "UPDATE ledger_entry SET seq = -1 WHERE seq = 25",
+            "UPDATE ledger_entry SET seq = 25 WHERE seq = 26",
+            "UPDATE ledger_entry SET seq = 26 WHERE seq = -1",
         ),
-        20,
+        25,
     ),
     "all entries removed": (does("DELETE FROM ledger_entry", "DELETE FROM ledger_node"), 0),
     "head's size edited": (does("UPDATE ledger_head SET size = 29"), 29),
@@ -189,6 +209,8 @@ SEEN_IN_THE_FILE = {
             ("round", "'other'", 3),
             ("level", "'Public'", 3),
             ("columns", "'[]'", 3),
+            ("indicators", "'[]'", 3),
+            ("grain", "'admin2'", 3),
             ("rows", "37", 3),
             ("method", "'portal'", 3),
             ("focal_point", "'npl/other'", 3),
@@ -223,6 +245,8 @@ SEEN_IN_THE_FILE = {
         for name, value in [
             ("organization", "'other'"),
             ("columns", "'[]'"),
+            ("indicators", "'[]'"),
+            ("grain", "'admin2'"),
             ("rows", "37"),
             ("focal_point", "NULL"),
             ("artefact_sha256", "'other'"),
@@ -248,12 +272,77 @@ SEEN_IN_THE_FILE = {
         None,
     ),
     "publication: columns": (does("UPDATE disclosure SET columns = '[]' WHERE organization = 'public'"), 7),
+    "publication: indicators": (
+        does("UPDATE disclosure SET indicators = '[]' WHERE organization = 'public'"),
+        7,
+    ),
+    "publication: grain": (does("UPDATE disclosure SET grain = 'admin2' WHERE organization = 'public'"), 7),
     "publication: an agreement": (
         does("UPDATE disclosure SET agreement = 'x' WHERE method = 'publication'"),
         7,
     ),
     "publication: state": (does("UPDATE disclosure SET state = 'sending' WHERE entry = 8"), 8),
     "publication removed": (does("DELETE FROM disclosure WHERE entry = 8"), 7),
+    "publication: recall": (does("UPDATE disclosure SET state = 'sent' WHERE state = 'recalled'"), 22),
+    "publication: entry of its recall": (does("UPDATE disclosure SET entry = 14 WHERE entry = 22"), 22),
+    # ---- decisions
+    **{
+        f"decision: {name}": (does(f"UPDATE decision SET {name} = {value}"), 21)
+        for name, value in [
+            ("agreement", "'npl/other'"),
+            ("urgency", "'medium'"),
+            ("policy_digest", "'sha256:00'"),
+            ("as_of", "'2026-11-04'"),
+            ("ledger_size", "1"),
+            ("profile", "replace(profile, 'Site ID', 'Site id')"),
+            ("answer", "replace(answer, 'deny', 'allow')"),
+        ]
+    },
+    "decision: for everyone": (does("UPDATE decision SET agreement = NULL, urgency = NULL"), 21),
+    "decision: answer in other JSON": (does("UPDATE decision SET answer = answer || ' '"), 21),
+    "decision: nonsense": (does("UPDATE decision SET profile = '{}'"), None),
+    "decision: key": (does("UPDATE decision SET key = 'x'"), 21),
+    "decision removed": (does("DELETE FROM decision"), 21),
+    "decision made up": (
+        does(
+            "CREATE TABLE t AS SELECT * FROM decision",
+            "UPDATE t SET key = 'k'",
+            "INSERT INTO decision SELECT * FROM t",
+        ),
+        None,
+    ),
+    "decisions dropped": (does("DROP TABLE decision"), None),
+    # ---- policies
+    "policy: a file's content": (
+        does("UPDATE policy_file SET content = CAST('kind: x' AS BLOB) WHERE rowid = 3"),
+        20,
+    ),
+    "policy: a file's content and its sum": (exchanges_a_policy_file, 20),
+    "policy: a file's content as text": (
+        does("UPDATE policy_file SET content = CAST(content AS TEXT) WHERE rowid = 3"),
+        20,
+    ),
+    "policy: the name of a file's content": (
+        does(
+            "UPDATE policy_bundle SET sha256 = 'x' WHERE sha256 = "
+            "(SELECT sha256 FROM policy_file WHERE rowid = 3)",
+            "UPDATE policy_file SET sha256 = 'x' WHERE rowid = 3",
+        ),
+        20,
+    ),
+    "policy: a file removed": (does("DELETE FROM policy_file WHERE rowid = 3"), 20),
+    "policy: a file left out": (does("DELETE FROM policy_bundle WHERE rowid = 3"), 20),
+    "policy: a file renamed": (does("UPDATE policy_bundle SET name = 'x.yaml' WHERE rowid = 3"), 20),
+    "policy: a file put in": (
+        does("INSERT INTO policy_bundle SELECT digest, 'x.yaml', sha256 FROM policy_bundle LIMIT 1"),
+        20,
+    ),
+    "policy: a file of no policy": (does("INSERT INTO policy_file VALUES ('x', x'00')"), None),
+    "policy removed": (does("DELETE FROM policy_bundle"), 20),
+    "policy made up": (
+        does("INSERT INTO policy_bundle SELECT 'sha256:00', name, sha256 FROM policy_bundle"),
+        None,
+    ),
     # ---- the rest
     "table: digest": (does("UPDATE registered_table SET sha256 = 'x'"), 6),
     "table: round": (does("UPDATE registered_table SET round = 'x'"), 6),
@@ -308,14 +397,19 @@ SEEN_FROM_OUTSIDE = {
             "DELETE FROM sealed_field WHERE ref LIKE (SELECT key FROM dispatch WHERE state = 'new') || '%'",
             "DELETE FROM dispatch WHERE state = 'new'",
             *(
-                f"DELETE FROM {table} WHERE {column} LIKE (SELECT key FROM finding) || '%'"
-                for table, column in [
-                    ("sealed_field", "ref"),
-                    ("dispatch", "key"),
-                    ("disclosure", "key"),
-                    ("finding", "key"),
-                ]
+                f"DELETE FROM {table} WHERE {column} LIKE "
+                "(SELECT row_key FROM finding WHERE finding = 'not-arrived') || '%'"
+                for table, column in [("sealed_field", "ref"), ("dispatch", "key"), ("disclosure", "key")]
             ),
+            *(
+                f"DELETE FROM sealed_field WHERE substr(ref, 1, 36) IN (SELECT key FROM {made})"
+                for made in ("finding", "decision")
+            ),
+            *(
+                f"DELETE FROM {table} WHERE true"
+                for table in ("finding", "decision", "policy_bundle", "policy_file")
+            ),
+            "UPDATE disclosure SET state = 'sending', entry = 14 WHERE state = 'recalled'",
             rebuild=True,
         ),
         15,

@@ -1,22 +1,35 @@
 """The policy folder on disk: what is read, what is refused, and that nothing is left out in silence."""
 
+import hashlib
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from dtm_sharing.errors import PolicyInvalid, UsageProblem
-from dtm_sharing.stores.policies import policy_digest, read_policies
-from support.policies import CLASSIFICATION, RELATIONS, REQUEST, sample_files, sample_policy
+from dtm_sharing.errors import PolicyInvalid, StoreFailed, UsageProblem
+from dtm_sharing.stores.policies import SEAL, is_sealed, policy_digest, read_files, read_policies, seal, sums
+from support.policies import (
+    CLASSIFICATION,
+    OVERLAY,
+    RELATIONS,
+    REQUEST,
+    sample_files,
+    sample_policy,
+    sealed,
+    whole_files,
+    write_policies,
+)
 
 POLICIES = Path(__file__).parents[2] / "policies"
 
 
 @pytest.fixture
 def folder(tmp_path):
-    for name, content in sample_files().items():
-        write(tmp_path / name, content)
-    return tmp_path
+    return write_policies(tmp_path)
 
 
 def write(path, content=b"kind: relations\nid: others\nrelations: []\n"):
@@ -43,6 +56,7 @@ def test_our_own_policies_load():
 def test_the_digest_can_be_had_without_parsing(folder):
     assert policy_digest(folder) == read_policies(folder).digest
     write(folder / "xyz/new.yaml", b"not: [a policy")
+    sealed(folder)
     assert policy_digest(folder) != sample_policy().digest
 
 
@@ -82,11 +96,12 @@ def test_a_policy_file_with_another_ending_is_a_problem(folder, name, read):
 
 def test_what_a_misnamed_file_names_is_not_called_missing_as_well(folder):
     (folder / REQUEST).rename(folder / REQUEST.replace(".yaml", ".yml"))
-    assert len(problems(folder)) == 1
+    assert [each.partition(":")[0] for each in problems(folder)] == [SEAL, REQUEST.replace(".yaml", ".yml")]
 
 
 def test_a_folder_called_schemas_further_down_is_read(folder):
     write(folder / "xyz/schemas/x.yaml", b"kind: nothing\n")
+    sealed(folder)
     assert problems(folder)[0].startswith("xyz/schemas/x.yaml:1:7: 'nothing' is not a kind of policy file")
 
 
@@ -158,6 +173,189 @@ def test_no_such_folder_is_one_sentence(folder, read, name):
 
 
 def test_problems_of_the_folder_and_of_the_texts_come_together(folder):
-    write(folder / "a.yml")
     write(folder / "b.yaml", b"")
+    sealed(folder)
+    write(folder / "a.yml")
     assert [each.partition(":")[0] for each in problems(folder)] == ["a.yml", "b.yaml"]
+
+
+@pytest.mark.parametrize("name", ["xyz/a\\b.yaml", "xyz/a\nb.yaml", "xyz/a\x1b[2J.yaml"])
+def test_a_name_that_sha256sum_would_have_to_escape_is_a_problem(folder, name):
+    write(folder / name, b"")
+    with pytest.raises(PolicyInvalid) as refused:
+        policy_digest(folder)
+    assert [each.sentence for each in refused.value.problems] == [
+        "a policy file's name is plain text without a backslash; rename this file"
+    ]
+
+
+# -------------------------------------------------------------------------------------------- the seal
+
+
+@pytest.fixture
+def whole(tmp_path):
+    return write_policies(tmp_path, whole_files())
+
+
+def test_the_seal_is_what_sha256sum_prints_for_the_policy_files(folder):
+    write(folder / "tests/x_test.yaml", b"")
+    write(folder / "schemas/x.schema.json", b"{}")
+    path = seal(folder)
+    assert path == folder / "SHA256SUMS"
+    assert path.read_text().splitlines() == [
+        f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in sorted(sample_files().items())
+    ]
+    assert is_sealed(folder)
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs the program sha256sum")
+def test_the_program_sha256sum_checks_the_folder_without_us(folder):
+    write(folder / "xyz/with blanks, é.yaml", b"kind: relations\nid: others\nrelations: []\n")
+    seal(folder)
+    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=folder, capture_output=True, check=False).returncode == 0
+    theirs = subprocess.run(
+        ["sha256sum", *sorted(read_files(folder))], cwd=folder, capture_output=True, check=True
+    )
+    (folder / SEAL).write_bytes(theirs.stdout)
+    assert is_sealed(folder)
+    (folder / RELATIONS).write_bytes(b"x")
+    assert subprocess.run(check, cwd=folder, capture_output=True, check=False).returncode == 1
+
+
+def test_our_own_folder_is_sealed():
+    assert is_sealed(POLICIES)
+
+
+@pytest.mark.parametrize("read", [read_policies, policy_digest])
+def test_without_the_list_nothing_loads_and_the_sentence_says_what_to_do(folder, read):
+    (folder / SEAL).unlink()
+    (problem,) = problems(folder, read)
+    assert problem == (
+        "SHA256SUMS:1:1: the list of this folder's files is missing, so some may be missing too; review the "
+        f"folder, then run 'dtm-sharing seal {folder}'"
+    )
+
+
+@pytest.mark.parametrize("read", [read_policies, policy_digest])
+def test_each_file_that_is_not_as_sealed_is_named(whole, read):
+    review = f"review the folder, then run 'dtm-sharing seal {whole}'"
+    (whole / OVERLAY).unlink()
+    write(whole / "xyz/more.yaml")
+    text = (whole / RELATIONS).read_bytes()
+    (whole / RELATIONS).write_bytes(text + b"# one word more\n")
+    line = sorted(whole_files()).index(OVERLAY) + 1
+    assert problems(whole, policy_digest) == [
+        f"{SEAL}:{line}:1: '{OVERLAY}' is listed here and is not in the folder; copy it again, or {review}",
+        f"{RELATIONS}:1:1: this file is not what SHA256SUMS says: edited since, or copied half; {review}",
+        f"xyz/more.yaml:1:1: SHA256SUMS does not list this file; {review}",
+    ]
+    assert not is_sealed(whole)
+
+
+def test_problems_of_the_seal_and_of_the_texts_come_together(folder):
+    (folder / RELATIONS).write_bytes(b"kind: relations\nid: relations\n")
+    missing, changed = problems(folder)
+    assert changed.startswith(f"{RELATIONS}:1:1: this file is not what SHA256SUMS says")
+    assert missing == f"{RELATIONS}:1:1: 'relations' is missing from a relations file"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "nonsense",
+        "0" * 64,
+        "0" * 63 + "g  x.yaml",
+        "0" * 64 + "  ",
+        "0" * 64 + " x.yaml",
+        "\\" + "0" * 64 + "  x.yaml",
+    ],
+)
+def test_a_line_that_sha256sum_does_not_print_is_a_problem(folder, line):
+    text = (folder / SEAL).read_text()
+    (folder / SEAL).write_text(f"{line}\n{text}")
+    (problem,) = problems(folder)
+    assert problem.startswith("SHA256SUMS:1:1: this line is cut off, or is none of sha256sum's; ")
+
+
+def test_a_file_that_is_listed_twice_is_a_problem(folder):
+    text = (folder / SEAL).read_text()
+    (folder / SEAL).write_text(text + "0" * 64 + "  " + RELATIONS + "\n")
+    assert problems(folder)[0].startswith(
+        f"SHA256SUMS:{len(sample_files()) + 1}:1: 'relations.yaml' is listed twice"
+    )
+
+
+def test_a_list_that_cannot_be_read_is_a_problem(folder):
+    (folder / SEAL).unlink()
+    (folder / SEAL).mkdir()
+    assert problems(folder) == ["SHA256SUMS:1:1: this file cannot be read: Is a directory"]
+
+
+def test_a_policy_that_does_not_load_is_not_sealed(folder):
+    (folder / RELATIONS).write_bytes(b"kind: relations\n")
+    before = (folder / SEAL).read_bytes()
+    with pytest.raises(PolicyInvalid):
+        seal(folder)
+    (folder / RELATIONS).unlink()
+    write(folder / "xyz/more.yml")
+    with pytest.raises(PolicyInvalid):
+        seal(folder)
+    assert (folder / SEAL).read_bytes() == before
+
+
+def test_a_seal_that_cannot_be_written_leaves_the_old_one_and_nothing_else(folder, monkeypatch):
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreFailed) as failed:
+        seal(folder)
+    assert str(failed.value) == f"{folder / SEAL}: the seal cannot be written (No space left on device)"
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_every_reader_may_read_the_seal(folder):
+    assert seal(folder).stat().st_mode & 0o777 == 0o644
+
+
+EXAMPLES = settings(
+    max_examples=int(os.environ.get("DTM_FUZZ_EXAMPLES", "60")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@EXAMPLES
+@given(data=st.data())
+def test_a_folder_that_was_copied_half_is_refused_wherever_the_copy_stopped(tmp_path_factory, data):
+    """Files that are gone, files that are cut, at every place; the seal itself too."""
+    folder = write_policies(tmp_path_factory.mktemp("half"), whole_files())
+    names = [*sorted(whole_files()), SEAL]
+    harmed = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True), label="harmed")
+    for name in harmed:
+        content = (folder / name).read_bytes()
+        kept = data.draw(st.none() | st.integers(0, len(content) - 1), label=name)
+        if kept is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_bytes(content[:kept])
+    for read in (read_policies, policy_digest):
+        with pytest.raises(PolicyInvalid) as refused:
+            read(folder)
+        assert all(str(each).isprintable() for each in refused.value.problems)
+
+
+def test_a_seal_that_is_cut_anywhere_is_refused(folder):
+    content = (folder / SEAL).read_bytes()
+    for kept in range(len(content)):
+        (folder / SEAL).write_bytes(content[:kept])
+        assert problems(folder, policy_digest), kept
+
+
+def test_the_sums_of_the_same_files_are_the_same_whatever_their_order():
+    files = sample_files()
+    assert sums(files) == sums(dict(reversed(files.items())))

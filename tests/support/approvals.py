@@ -60,8 +60,9 @@ def approved(
         "refused": (),
         "gaps": (),
         "obligations": (),
-        "releasable_form": None,
+        "forms": (),
         "rules": (),
+        "waivers": (),
         "expires": None,
     }
     return Approved(

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from dtm_sharing.errors import StoreFailed
 from dtm_sharing.model import Delivery, DispatchState, Receipt
-from support.ledgers import LEASE, NOW, dispatch, event, open_ledger
+from support.ledgers import LEASE, NOW, dispatch, event, intend, open_ledger
 
 
 def append(path: str, name: str, count: str) -> None:
@@ -31,7 +31,7 @@ def send_all(path: str, channel: str, dispatches: str, hour: str) -> None:
     now = NOW + timedelta(hours=int(hour))
     ledger = open_ledger(path, clock=lambda: now)
     for number in range(int(dispatches)):
-        one = ledger.intend(dispatch(ledger, number), now)
+        one = intend(ledger, dispatch(ledger, number), now=now)
         print("intended", flush=True)
         claim = ledger.claim(one.key, now, LEASE)
         print("claimed", flush=True)

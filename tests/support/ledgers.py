@@ -12,20 +12,28 @@ from typing import Any
 
 from dtm_sharing import ledger
 from dtm_sharing.model import (
+    Audience,
+    DecisionRecord,
     Dispatch,
+    Entry,
     Event,
     FocalPoint,
+    Grain,
+    GrainEvidence,
+    Header,
     Level,
     Method,
     Publication,
     Role,
     Source,
     Stage,
+    TableProfile,
     TableRef,
     Urgency,
     Validity,
 )
 from dtm_sharing.stores.database import Ledger
+from support.policies import sample_policy
 
 NOW = datetime(2026, 11, 3, 9, 15, tzinfo=UTC)
 LEASE = timedelta(minutes=15)
@@ -60,7 +68,9 @@ def open_ledger(path: Path | str, **options: Any) -> Ledger:
 
 
 def event(number: int = 0, organization: str | None = "scpa", **data: Any) -> Event:
-    return Event("release.denied", f"npl/site-assessment/{number}", NOW, organization, {"n": number, **data})
+    return Event(
+        "release.withheld", f"npl/site-assessment/{number}", NOW, organization, {"n": number, **data}
+    )
 
 
 def dispatch(ledger_: Ledger, number: int = 0, **changes: Any) -> Dispatch:
@@ -86,6 +96,8 @@ def dispatch(ledger_: Ledger, number: int = 0, **changes: Any) -> Dispatch:
         "round": TABLE.round,
         "level": Level.CONFIDENTIAL,
         "columns": columns,
+        "indicators": ("hiv-status", "site-id"),
+        "grain": Grain.SITE,
         "rows": 38,
         "method": method,
         "focal_point": focal_point,
@@ -102,6 +114,8 @@ def publication(**changes: Any) -> Publication:
         "round": TABLE.round,
         "path": "npl/site-assessment/2026-10/table.csv",
         "columns": ("site-id", "district"),
+        "indicators": ("district", "site-id"),
+        "grain": Grain.SITE,
         "rows": 38,
         "level": Level.PUBLIC,
         "policy_digest": "sha256:" + "12" * 32,
@@ -109,6 +123,56 @@ def publication(**changes: Any) -> Publication:
         "published_at": NOW,
     }
     return Publication(**{**values, **changes})
+
+
+def intend(ledger_: Ledger, *dispatches: Dispatch, now: datetime = NOW) -> Dispatch:
+    """Record dispatches upon a decision of this very moment. Gives the first."""
+    return ledger_.intend(dispatches, now, seen=ledger_.size)[0]
+
+
+def announce(ledger_: Ledger, publication_: Publication) -> Entry:
+    """Record upon a decision of this very moment that something is about to go to everyone."""
+    return ledger_.announce(publication_, seen=ledger_.size)
+
+
+def publish(ledger_: Ledger, publication_: Publication) -> Entry:
+    """Announced, and then published."""
+    announce(ledger_, publication_)
+    return ledger_.publish(publication_)
+
+
+def decision(outcome: str = "deny", **changes: Any) -> DecisionRecord:
+    """A decision under the sample policy, which the ledger has to keep first."""
+    headers = (Header(1, "Site ID", None, "Site ID"), Header(2, "Autre", "Site type", "Site type: Autre"))
+    column = {"key": "Site ID", "level": "Public", "rules": [["indicator:site-id@site", "g.yaml:7"]]}
+    values: dict[str, Any] = {
+        "profile": TableProfile(
+            dataset=TABLE.dataset,
+            headers=headers,
+            rows=38,
+            stage=TABLE.stage,
+            round=TABLE.round,
+            evidence=(GrainEvidence(Grain.SITE, "every row has a site ID of its own", "Site ID"),),
+            aggregated_to=Grain.ADMIN2,
+        ),
+        "audience": Audience("npl/child-protection", Urgency.LOW),
+        "policy_digest": sample_policy().digest,
+        "as_of": NOW.date(),
+        "ledger_size": 0,
+        "answer": {
+            "outcome": outcome,
+            "columns": [column, {**column, "key": "Site type: Autre"}],
+            "refused": ["Site type: Autre"],
+            "gaps": [["lapsed-assessment", ""], ["unknown-column", "Site ID"], ["unknown-column", "x"]],
+        },
+    }
+    return DecisionRecord(**{**values, **changes})
+
+
+def decide(ledger_: Ledger, record: DecisionRecord | None = None, now: datetime = NOW) -> Entry:
+    """Record a decision, and before it the policy that it was made under."""
+    ledger_.keep_policy(sample_policy(), now)
+    return ledger_.record_decision(record or decision(), now)
 
 
 # ---------------------------------------------------------------------------------------- alterations

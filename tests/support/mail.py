@@ -27,6 +27,7 @@ from dtm_sharing.demo.catcher import HOST, Catcher
 from dtm_sharing.model import (
     Dispatch,
     FocalPoint,
+    Grain,
     Level,
     Method,
     Package,
@@ -219,6 +220,8 @@ def dispatch(sent: Package | None = None, **changes: Any) -> Dispatch:
         round="2026-10",
         level=Level.CONFIDENTIAL,
         columns=("Site", "1.1.c.1 Site ID (SSID)"),
+        indicators=("site-id",),
+        grain=Grain.SITE,
         rows=1,
         method=Method.EXCEL_EMAIL,
         focal_point="npl/scpa-primary",

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 
 from dtm_sharing.model import Policy
 
@@ -37,6 +38,9 @@ IOM = "xyz/focal_points/iom.yaml"
 SCPA = "xyz/focal_points/scpa.yaml"
 REQUEST = "xyz/requests/child-protection.yaml"
 AGREEMENT = "xyz/agreements/child-protection.yaml"
+# Not part of the sample; ``whole_files`` has them too.
+OVERLAY = "xyz/overlays/tense.yaml"
+WAIVER = "xyz/waivers/published.yaml"
 
 # The header row of a file of the dataset, as a raw file has it: the continuation repeats.
 HEADERS = (
@@ -191,6 +195,8 @@ drop_at_collection: [Site manager phone]
 kind: assessment
 id: xyz/site-assessment-2026
 operation: xyz/earthquake
+country: XYZ
+context: disaster
 datasets: [xyz/site-assessment]
 assessors: {coordinator: xyz/iom-primary, sectoral_expert: xyz/iom-protection-expert}
 assessed_on: 2026-09-15
@@ -275,6 +281,42 @@ def sample_files() -> dict[str, bytes]:
     return {path: text.encode() for path, text in _TEXTS.items()}
 
 
+_MORE = {
+    OVERLAY: """\
+# yaml-language-server: $schema=../../schemas/overlay.schema.json
+kind: overlay
+id: xyz/tense
+applies_to: {countries: [XYZ], operations: [xyz/earthquake]}
+valid_from: 2026-11-01
+valid_until: 2026-12-31
+why: People are moved out of some sites.
+tightens:
+  # The indicators' files call both Public.
+  - {indicator: feelings-of-safety, grain: site, level: Confidential, why: it reads as an accusation}
+  - {indicator: feelings-of-safety, grain: admin3, level: Confidential, why: it reads as an accusation}
+""",
+    WAIVER: """\
+# yaml-language-server: $schema=../../schemas/waiver.schema.json
+kind: waiver
+id: xyz/published
+operation: xyz/earthquake
+datasets: [xyz/site-assessment]
+relaxes: ['overlay:xyz/tense/feelings-of-safety@site', 'indicator:security-actor@site']
+level: Public
+why: The ministry publishes who guards each site.
+signatures: {coordinator: xyz/iom-primary, sectoral_expert: xyz/iom-protection-expert}
+signed_on: 2026-10-20
+valid_from: 2026-11-01
+valid_until: 2026-11-30
+""",
+}
+
+
+def whole_files() -> dict[str, bytes]:
+    """The sample with an overlay and a waiver: a file of every kind."""
+    return {**sample_files(), **{path: text.encode() for path, text in _MORE.items()}}
+
+
 def patched(files: Mapping[str, bytes], path: str, old: str, new: str) -> dict[str, bytes]:
     """A copy of ``files`` where ``old``, which must stand exactly once in ``path``, is ``new``."""
     text = files[path].decode()
@@ -293,3 +335,24 @@ def sample_policy(files: Mapping[str, bytes] | None = None) -> Policy:
     from dtm_sharing import policy
 
     return policy.parse(sample_files() if files is None else files)
+
+
+def write_policies(folder: Path, files: Mapping[str, bytes] | None = None) -> Path:
+    """The folder with these files (the sample's, if none are given) written into it, and sealed.
+
+    What is there already stays, and is sealed too. The files may be broken: ``dtm-sharing seal`` would not
+    seal such a folder, but somebody may have copied one that is.
+    """
+    for name, content in (sample_files() if files is None else files).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return sealed(folder)
+
+
+def sealed(folder: Path) -> Path:
+    """List the folder's policy files as they are, whether or not they load."""
+    from dtm_sharing.stores import policies
+
+    (folder / policies.SEAL).write_bytes(policies.sums(policies.read_files(folder)))
+    return folder

@@ -21,11 +21,13 @@ from dtm_sharing.model import (
     Decision,
     FocalPoint,
     Grain,
+    Holding,
     Indicator,
     Level,
     Method,
     Operation,
     Organization,
+    Overlay,
     Pathway,
     Policy,
     Protocol,
@@ -34,15 +36,18 @@ from dtm_sharing.model import (
     Role,
     Share,
     Source,
+    Stage,
     TableProfile,
     Tightening,
     Urgency,
     Validity,
+    Waiver,
 )
 
 PUBLIC, CONFIDENTIAL, SECRET = Level.PUBLIC, Level.CONFIDENTIAL, Level.SECRET
 EVERYONE = Audience()
 DATASET = "tst/sites"
+OPERATION = "tst/flood"
 AGREEMENT = "tst/partner"
 LOW = Audience(AGREEMENT, Urgency.LOW)
 MEDIUM = Audience(AGREEMENT, Urgency.MEDIUM)
@@ -55,20 +60,73 @@ def source(file: str = "rules.yaml", line: int = 1) -> Source:
     return Source(file, line, 1)
 
 
-def indicator(id_: str, levels: Level | Mapping[Grain, Level]) -> Indicator:
+def indicator(id_: str, levels: Level | Mapping[Grain, Level], **changes: Any) -> Indicator:
     by_grain = {Grain.SITE: levels} if isinstance(levels, Level) else levels
-    return Indicator(id_, id_, "family", by_grain, f"basis of {id_}", (), (), (), source(f"{id_}.yaml", 7))
+    plain = Indicator(id_, id_, "family", by_grain, f"basis of {id_}", (), (), (), source(f"{id_}.yaml", 7))
+    return replace(plain, **changes)
 
 
 def relation(
-    id_: str, *groups: Iterable[str], level: Level = CONFIDENTIAL, grains: Sequence[Grain] = (Grain.SITE,)
+    id_: str,
+    *groups: Iterable[str],
+    level: Level = CONFIDENTIAL,
+    grains: Sequence[Grain] = (Grain.SITE,),
+    keys: Sequence[str] = (),
 ) -> Relation:
-    together = tuple(tuple(group) for group in groups)
-    return Relation(id_, together, tuple(grains), level, f"why of {id_}", source("relations.yaml", 3))
+    together, declared = tuple(tuple(group) for group in groups), source("relations.yaml", 3)
+    return Relation(id_, together, tuple(grains), level, f"why of {id_}", declared, tuple(keys))
 
 
 def tightening(indicator_: str, level: Level, grain: Grain = Grain.SITE) -> Tightening:
     return Tightening(indicator_, grain, level, f"context of {indicator_}", source("tighter.yaml", 5))
+
+
+def overlay(*tightens: Tightening, **changes: Any) -> Overlay:
+    """Stricter levels for the made-up operation, all of 2026; ``changes``: any field of it."""
+    plain = Overlay(
+        id="tst/tense",
+        countries=(),
+        operations=(OPERATION,),
+        contexts=(),
+        validity=YEAR,
+        builds_on=(),
+        tightens=tightens,
+        why="it is tense",
+        source=source("tense.yaml", 1),
+    )
+    return replace(plain, **changes)
+
+
+def waiver(*relaxes: str, **changes: Any) -> Waiver:
+    """These rules count as Public until the end of July; ``changes``: any field of it."""
+    plain = Waiver(
+        id="tst/agreed",
+        operation=OPERATION,
+        datasets=(),
+        relaxes=relaxes,
+        level=PUBLIC,
+        why="the ministry publishes it",
+        coordinator="tst/iom-1",
+        sectoral_expert="tst/iom-expert",
+        signed_on=date(2026, 5, 20),
+        validity=Validity(date(2026, 6, 1), date(2026, 7, 31)),
+        source=source("agreed.yaml", 1),
+    )
+    return replace(plain, **changes)
+
+
+def holding(*indicators: str, **changes: Any) -> Holding:
+    """A table with these indicators by site, that the partner has had since May; ``changes``: any field."""
+    plain = Holding(
+        dataset="tst/earlier",
+        round="1",
+        grain=Grain.SITE,
+        indicators=indicators,
+        holder="public",
+        since=date(2026, 5, 4),
+        entry=7,
+    )
+    return replace(plain, **changes)
 
 
 def column(
@@ -82,7 +140,7 @@ def dataset(columns: Iterable[Column], **changes: Any) -> Dataset:
     plain = Dataset(
         id=DATASET,
         title="Sites",
-        operation="tst/flood",
+        operation=OPERATION,
         component="SA",
         grain=Grain.SITE,
         key=("site",),
@@ -98,7 +156,8 @@ def dataset(columns: Iterable[Column], **changes: Any) -> Dataset:
 def assessment(**changes: Any) -> Assessment:
     plain = Assessment(
         id="tst/risks",
-        operation="tst/flood",
+        operation=OPERATION,
+        context="disaster",
         datasets=(DATASET,),
         coordinator="tst/iom-1",
         sectoral_expert="tst/iom-expert",
@@ -115,10 +174,10 @@ def assessment(**changes: Any) -> Assessment:
 
 
 def focal_point(id_: str, role: Role, in_office: Validity = YEAR) -> FocalPoint:
-    organization = id_.removeprefix("tst/").split("-")[0]
-    return FocalPoint(
-        id_, organization, role, f"{role} of {organization}", "x@example.org", "+0", in_office, source(id_, 2)
-    )
+    known_as = id_.removeprefix("tst/")
+    organization, email = known_as.split("-")[0], f"{known_as}@example.org"
+    title = f"{role} of {organization}"
+    return FocalPoint(id_, organization, role, title, email, "+0", in_office, source(id_, 2))
 
 
 PEOPLE = (
@@ -149,20 +208,32 @@ def policy(
     levels: Mapping[str, Level | Mapping[Grain, Level]] | None = None,
     *,
     columns: Iterable[Column] | None = None,
+    datasets: Iterable[Dataset] = (),
     relations: Iterable[Relation] = (),
+    overlays: Iterable[Overlay] = (),
+    waivers: Iterable[Waiver] = (),
     shared: Sequence[str] = ("site", "children"),
     people: Iterable[FocalPoint] = PEOPLE,
     assessments: Iterable[Assessment] | None = None,
     pathways: Sequence[Pathway] | None = None,
+    identifies: Mapping[str, Grain] | None = None,
+    additive: Iterable[str] = (),
     digest: str = "sha256:00",
     **changes: Mapping[str, Any],
 ) -> Policy:
-    """A whole policy. ``changes``: fields of dataset, operation, assessment, request or agreement."""
+    """A whole policy. ``changes``: fields of dataset, operation, assessment, request or agreement.
+
+    ``datasets`` stand beside the usual one, and the usual assessment covers them. ``identifies`` and
+    ``additive`` are of the indicators.
+    """
     levels = LEVELS if levels is None else levels
     columns = [column(each) for each in levels] if columns is None else columns
-    data = dataset(columns, **changes.get("dataset", {}))
-    assessments = [assessment(**changes.get("assessment", {}))] if assessments is None else assessments
-    operation = Operation("tst/flood", "TST", "Flood", "disaster", YEAR, (), source("operation.yaml"))
+    usual = dataset(columns, **changes.get("dataset", {}))
+    declared = {each.id: each for each in (usual, *datasets)}
+    covered = {"datasets": tuple(declared), **changes.get("assessment", {})}
+    assessments = [assessment(**covered)] if assessments is None else assessments
+    operation = Operation(OPERATION, "TST", "Flood", "disaster", YEAR, source("operation.yaml"))
+    told, summed = identifies or {}, set(additive)
     asked = DataAccessRequest(
         id="tst/request",
         organization="partner",
@@ -179,7 +250,7 @@ def policy(
         id=AGREEMENT,
         organization="partner",
         request="tst/request",
-        signed={},
+        signed={"iom": "tst/iom-1", "partner": "tst/partner-1"},
         validity=YEAR,
         pathways=tuple(pathways or (pathway(Urgency.LOW, *shared), pathway(Urgency.MEDIUM, *shared))),
         source=source("partner.yaml", 1),
@@ -189,10 +260,13 @@ def policy(
     return Policy(
         digest=digest,
         protocols={each: Protocol(each, {}, "", (), "", source("classification.yaml")) for each in Level},
-        indicators={id_: indicator(id_, each) for id_, each in levels.items()},
+        indicators={
+            id_: indicator(id_, each, identifies=told.get(id_), additive=id_ in summed)
+            for id_, each in levels.items()
+        },
         relations={each.id: each for each in relations},
         operations={operation.id: replace(operation, **changes.get("operation", {}))},
-        datasets={data.id: data},
+        datasets=declared,
         assessments={each.id: each for each in assessments},
         organizations={
             each: Organization(
@@ -203,22 +277,31 @@ def policy(
         focal_points=everybody,
         requests={asked.id: replace(asked, **changes.get("request", {}))},
         agreements={agreed.id: replace(agreed, **changes.get("agreement", {}))},
+        overlays={each.id: each for each in overlays},
+        waivers={each.id: each for each in waivers},
     )
 
 
 def classified(
-    rules: Policy, *headers: str, as_of: date = DAY, rows: int = 3, **known: Any
+    rules: Policy, *headers: str, as_of: date = DAY, rows: int = 3, of: str = DATASET, **known: Any
 ) -> Classification:
-    """The classification of a table with these header texts."""
-    found = classify.identify(headers, rules.datasets[DATASET])
-    return classify.classify(rules, TableProfile(DATASET, found, rows, **known), as_of)
+    """The classification of a cleaned table with these headers; ``known``: other fields of its profile."""
+    found = classify.identify(headers, rules.datasets[of])
+    known = {"stage": Stage.CLEANED, **known}
+    return classify.classify(rules, TableProfile(of, found, rows, **known), as_of)
 
 
 def decided(
-    rules: Policy, *headers: str, audience: Audience = EVERYONE, as_of: date = DAY, **known: Any
+    rules: Policy,
+    *headers: str,
+    audience: Audience = EVERYONE,
+    held: Sequence[Holding] | None = (),
+    as_of: date = DAY,
+    **known: Any,
 ) -> Decision:
-    """The gate's decision on a table with these header texts."""
-    return gate.decide(rules, classified(rules, *headers, as_of=as_of, **known), audience)
+    """The gate's decision on a table with these header texts, for an audience that holds ``held``."""
+    table = classified(rules, *headers, as_of=as_of, **known)
+    return gate.decide(rules, table, audience, held, classify.classify)
 
 
 def levels_of(classification: Classification) -> dict[str, Level | None]:

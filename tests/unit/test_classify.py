@@ -10,7 +10,7 @@ import pytest
 from dtm_sharing.classify import classify, identify
 from dtm_sharing.classify import dataset as declared_dataset
 from dtm_sharing.errors import TableUnreadable, UsageProblem
-from dtm_sharing.model import Grain, Header, TableProfile, Validity
+from dtm_sharing.model import Classification, Grain, GrainEvidence, Header, Level, TableProfile, Validity
 from support.rules import (
     CONFIDENTIAL,
     DATASET,
@@ -25,11 +25,15 @@ from support.rules import (
     dataset,
     gap_kinds,
     levels_of,
+    overlay,
     policy,
     relation,
+    source,
     tightening,
+    waiver,
 )
 
+BY_HOUSEHOLD = GrainEvidence(Grain.HOUSEHOLD, "40 rows stand for 20 units by site")
 OTHER = "If other, please specify"
 SITES = dataset(
     [
@@ -136,7 +140,7 @@ def test_every_rule_that_has_a_say_is_a_reason_strictest_first() -> None:
     rules = policy(
         {"children": PUBLIC, "actor": PUBLIC},
         relations=[relation("pair", ["children"], ["actor"])],
-        operation={"tightens": (tightening("children", CONFIDENTIAL),)},
+        overlays=[overlay(tightening("children", CONFIDENTIAL))],
         assessment={
             "levels": (tightening("children", SECRET), tightening("children", SECRET, Grain.HOUSEHOLD))
         },
@@ -144,7 +148,7 @@ def test_every_rule_that_has_a_say_is_a_reason_strictest_first() -> None:
     children, actor = classified(rules, "children", "actor").columns
     assert [(each.rule, each.level, str(each.source)) for each in children.reasons] == [
         ("assessment:tst/risks/children@site", SECRET, "tighter.yaml:5"),
-        ("operation:tst/flood/children@site", CONFIDENTIAL, "tighter.yaml:5"),
+        ("overlay:tst/tense/children@site", CONFIDENTIAL, "tighter.yaml:5"),
         ("relation:pair", CONFIDENTIAL, "relations.yaml:3"),
         ("indicator:children@site", PUBLIC, "children.yaml:7"),
     ]
@@ -153,19 +157,300 @@ def test_every_rule_that_has_a_say_is_a_reason_strictest_first() -> None:
 
 
 def test_a_tightening_cannot_relax() -> None:
-    rules = policy(operation={"tightens": (tightening("children", PUBLIC),)})
+    rules = policy(overlays=[overlay(tightening("children", PUBLIC))])
     assert levels_of(classified(rules, "children")) == {"children": CONFIDENTIAL}
 
 
-def test_a_tightening_of_an_operation_that_is_over_has_no_say() -> None:
+def test_outside_its_operations_time_a_table_is_undecided_and_overlays_still_count() -> None:
     over = Validity(YEAR.start, DAY - timedelta(days=1))
-    rules = policy(operation={"tightens": (tightening("site", SECRET),), "validity": over})
+    rules = policy(operation={"validity": over}, overlays=[overlay(tightening("site", CONFIDENTIAL))])
     found = classified(rules, "site")
     assert (found.level, levels_of(found), gap_kinds(found)) == (
         None,
-        {"site": PUBLIC},
+        {"site": CONFIDENTIAL},
         ["operation-not-valid"],
     )
+
+
+# ------------------------------------------------------------------------------------------- overlays
+
+
+def test_what_an_overlay_builds_on_counts_under_its_own_name_with_the_sources_of_the_tightenings() -> None:
+    far = replace(tightening("site", SECRET), source=source("far.yaml", 8))
+    elsewhere = {"operations": ("tst/other",), "validity": Validity(date(2020, 1, 1), date(2020, 1, 2))}
+    chain = [
+        overlay(tightening("children", SECRET), id="tst/a", builds_on=("tst/b",)),
+        overlay(id="tst/b", builds_on=("tst/c",), **elsewhere),
+        overlay(far, id="tst/c", **elsewhere),
+    ]
+    for overlays in (chain, chain[::-1]):
+        site, children = classified(policy(overlays=overlays), "site", "children").columns
+        assert [(each.rule, str(each.source)) for each in site.reasons] == [
+            ("overlay:tst/a/site@site", "far.yaml:8"),
+            ("indicator:site@site", "site.yaml:7"),
+        ]
+        assert children.reasons[0].rule == "overlay:tst/a/children@site"
+
+
+def test_two_overlays_in_force_that_build_on_the_same_one_each_say_so_once() -> None:
+    ground = overlay(tightening("site", SECRET), id="tst/ground", countries=("XYZ",))
+    both = [overlay(id=f"tst/{name}", builds_on=("tst/left", "tst/ground")) for name in ("one", "two")]
+    left = overlay(id="tst/left", builds_on=("tst/ground",), countries=("XYZ",))
+    [site] = classified(policy(overlays=[ground, left, *both]), "site").columns
+    assert [each.rule for each in site.reasons] == [
+        "overlay:tst/one/site@site",
+        "overlay:tst/two/site@site",
+        "indicator:site@site",
+    ]
+
+
+def test_overlays_that_build_on_each_other_end() -> None:
+    """A cycle is an error of the policy files; the engine has no part in finding it, and does not hang."""
+    cycle = [
+        overlay(tightening("site", SECRET), id="tst/a", builds_on=("tst/b",)),
+        overlay(id="tst/b", builds_on=("tst/a", "tst/b"), countries=("XYZ",)),
+    ]
+    [site] = classified(policy(overlays=cycle), "site").columns
+    assert [each.rule for each in site.reasons] == ["overlay:tst/a/site@site", "indicator:site@site"]
+
+
+# -------------------------------------------------------------------------------------------- waivers
+
+
+def test_a_waived_reason_keeps_its_rule_and_says_by_whom_it_is_relaxed_from_what_until_when_and_why() -> None:
+    found = classified(policy(waivers=[waiver("indicator:children@site")]), "site", "children")
+    [reason] = found.columns[1].reasons
+    assert (reason.rule, str(reason.source), reason.level, reason.waiver) == (
+        "indicator:children@site",
+        "children.yaml:7",
+        PUBLIC,
+        "tst/agreed",
+    )
+    assert reason.why == (
+        "children, by site: basis of children; relaxed from Confidential by waiver tst/agreed until "
+        "2026-07-31: the ministry publishes it"
+    )
+    assert (found.level, found.expires) == (PUBLIC, date(2026, 7, 31))
+
+
+def test_the_strictest_of_the_other_reasons_wins_over_a_waived_one() -> None:
+    rules = policy(
+        waivers=[waiver("indicator:children@site")], overlays=[overlay(tightening("children", CONFIDENTIAL))]
+    )
+    [children] = classified(rules, "children").columns
+    assert [(each.rule, each.level, each.waiver) for each in children.reasons] == [
+        ("overlay:tst/tense/children@site", CONFIDENTIAL, None),
+        ("indicator:children@site", PUBLIC, "tst/agreed"),
+    ]
+    assert children.level is CONFIDENTIAL
+
+
+def test_a_waiver_relaxes_overlays_assessments_and_relations_by_their_rules() -> None:
+    rules = policy(
+        {"safety": PUBLIC, "actor": PUBLIC},
+        overlays=[overlay(tightening("safety", CONFIDENTIAL))],
+        assessment={"levels": (tightening("actor", CONFIDENTIAL),)},
+        relations=[relation("pair", ["safety"], ["actor"])],
+        waivers=[
+            waiver("overlay:tst/tense/safety@site", "assessment:tst/risks/actor@site", "relation:pair"),
+        ],
+    )
+    found = classified(rules, "safety", "actor")
+    assert levels_of(found) == {"safety": PUBLIC, "actor": PUBLIC}
+    assert {each.waiver for column_ in found.columns for each in column_.reasons} == {None, "tst/agreed"}
+
+
+@pytest.mark.parametrize("level", [PUBLIC, CONFIDENTIAL])
+def test_what_is_secret_is_never_relaxed_whatever_the_file_says(level: Level) -> None:
+    rules = policy(waivers=[waiver("indicator:phone@site", level=level)])
+    [phone] = classified(rules, "phone").columns
+    assert (phone.level, phone.reasons[0].waiver) == (SECRET, None)
+
+
+def test_of_two_tightenings_under_one_rule_a_waiver_relaxes_only_what_is_not_secret() -> None:
+    twice = overlay(tightening("site", CONFIDENTIAL), tightening("site", SECRET))
+    rules = policy(overlays=[twice], waivers=[waiver("overlay:tst/tense/site@site")])
+    [site] = classified(rules, "site").columns
+    assert [(each.level, each.waiver) for each in site.reasons] == [
+        (SECRET, None),
+        (PUBLIC, None),
+        (PUBLIC, "tst/agreed"),
+    ]
+    assert site.level is SECRET
+
+
+@pytest.mark.parametrize("level", [CONFIDENTIAL, SECRET])
+def test_a_waiver_that_is_not_lower_than_the_rule_does_nothing(level: Level) -> None:
+    found = classified(policy(waivers=[waiver("indicator:children@site", level=level)]), "children")
+    assert (found.level, found.columns[0].reasons[0].waiver) == (CONFIDENTIAL, None)
+    assert found.expires == date(2026, 12, 31)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"coordinator": "tst/iom-expert"},
+        {"validity": Validity(date(2026, 6, 1), None)},
+        {"signed_on": DAY + timedelta(days=1)},
+        {"signed_on": YEAR.start - timedelta(days=1)},
+        {"operation": "tst/other"},
+        {"datasets": ("tst/other",)},
+    ],
+    ids=["signed twice by one person", "without an end", "signed later", "not in office", "there", "that"],
+)
+def test_a_waiver_that_no_checked_policy_would_have_or_that_is_of_elsewhere_relaxes_nothing(
+    changes: dict[str, object],
+) -> None:
+    rules = policy(waivers=[waiver("indicator:children@site", **changes)])
+    assert levels_of(classified(rules, "children")) == {"children": CONFIDENTIAL}
+
+
+@pytest.mark.parametrize("person", ["tst/iom-1", "tst/iom-expert"])
+def test_a_waiver_counts_only_if_both_were_in_office_when_they_signed(person: str) -> None:
+    before = Validity(YEAR.start, date(2026, 5, 19))
+    people = [replace(each, in_office=before) if each.id == person else each for each in PEOPLE]
+    rules = policy(waivers=[waiver("indicator:children@site")], people=people)
+    assert levels_of(classified(rules, "children")) == {"children": CONFIDENTIAL}
+
+
+def test_of_two_waivers_for_one_rule_the_stricter_counts_whatever_the_order() -> None:
+    """No checked policy has them; whoever makes one by hand must not gain by the order."""
+    both = [
+        waiver("indicator:children@site", id="tst/a"),
+        waiver("indicator:children@site", id="tst/b", level=CONFIDENTIAL),
+    ]
+    for waivers in (both, both[::-1]):
+        assert levels_of(classified(policy(waivers=waivers), "children")) == {"children": CONFIDENTIAL}
+
+
+def test_a_waiver_by_site_does_not_relax_a_table_that_the_data_show_to_be_finer() -> None:
+    rules = policy(
+        {"children": {Grain.SITE: CONFIDENTIAL, Grain.HOUSEHOLD: CONFIDENTIAL}},
+        waivers=[waiver("indicator:children@site")],
+    )
+    assert classified(rules, "children").level is PUBLIC
+    assert classified(rules, "children", evidence=(BY_HOUSEHOLD,)).level is CONFIDENTIAL
+
+
+# ---------------------------------------------------------------------------------------------- grain
+
+
+def test_where_the_data_are_finer_the_finer_level_counts_and_the_reason_says_why() -> None:
+    rules = policy({"children": {Grain.SITE: CONFIDENTIAL, Grain.HOUSEHOLD: SECRET}})
+    found = classified(rules, "children", evidence=(BY_HOUSEHOLD,))
+    [children] = found.columns
+    assert (found.grain, found.level, found.evidence) == (Grain.HOUSEHOLD, SECRET, (BY_HOUSEHOLD,))
+    assert [each.rule for each in children.reasons] == ["indicator:children@household"]
+    assert children.reasons[0].why == (
+        "children, by household (declared by site, but 40 rows stand for 20 units by site): basis of children"
+    )
+
+
+def test_all_that_is_finer_than_declared_is_said_finest_first_and_nothing_else() -> None:
+    evidence = (
+        GrainEvidence(Grain.ADMIN2, "P-codes"),
+        GrainEvidence(Grain.SITE, "codes"),
+        GrainEvidence(Grain.HOUSEHOLD, "rows"),
+        GrainEvidence(Grain.HOUSEHOLD, "points"),
+    )
+    rules = policy(
+        {"site": dict.fromkeys(Grain, PUBLIC)},
+        dataset={"grain": Grain.ADMIN2},
+    )
+    for each in (evidence, evidence[::-1]):
+        found = classified(rules, "site", evidence=each)
+        assert found.evidence == each
+        assert (
+            "by household (declared by admin2, but points; rows; codes):" in found.columns[0].reasons[0].why
+        )
+
+
+def test_without_a_level_for_what_the_data_show_a_column_is_undecided_and_the_gap_says_why() -> None:
+    found = classified(policy(), "site", evidence=(BY_HOUSEHOLD,))
+    assert (found.level, gap_kinds(found)) == (None, ["no-level"])
+    assert (
+        "no level at grain household (declared by site, but 40 rows stand for 20 units by site) (site.yaml:7)"
+        in found.gaps[0].sentence
+    )
+
+
+def test_evidence_of_nothing_finer_changes_nothing() -> None:
+    coarse = (GrainEvidence(Grain.ADMIN1, "P-codes"), GrainEvidence(Grain.SITE, "names"))
+    plain, with_it = (classified(policy(), "site", "children", evidence=each) for each in ((), coarse))
+    assert with_it == replace(plain, evidence=coarse)
+
+
+def test_what_is_asked_for_at_the_declared_grain_still_counts_where_the_data_are_finer() -> None:
+    """Detection raises, never lowers: also where a rule stands at the coarser grain only, or is odd."""
+    levels = {Grain.SITE: CONFIDENTIAL, Grain.HOUSEHOLD: PUBLIC}
+    rules = policy(
+        {"odd": levels, "tense": {**levels, Grain.SITE: PUBLIC}, "a": levels | {Grain.SITE: PUBLIC}},
+        overlays=[overlay(tightening("tense", CONFIDENTIAL))],
+        relations=[relation("pair", ["a"], ["tense"])],
+    )
+    found = classified(rules, "odd", "tense", "a", evidence=(BY_HOUSEHOLD,))
+    assert set(levels_of(found).values()) == {CONFIDENTIAL}
+    assert [each.rule for each in found.columns[0].reasons] == [
+        "indicator:odd@site",
+        "indicator:odd@household",
+    ]
+    assert found.columns[2].reasons[0].rule == "relation:pair"
+
+
+def test_a_table_that_we_summed_up_is_declared_by_that_grain_and_the_data_still_have_a_say() -> None:
+    rules = policy({"children": {Grain.ADMIN2: PUBLIC, Grain.SITE: CONFIDENTIAL}})
+    found = classified(rules, "children", aggregated_to=Grain.ADMIN2)
+    assert (found.grain, found.level, found.aggregated_to) == (Grain.ADMIN2, PUBLIC, Grain.ADMIN2)
+    sites = (GrainEvidence(Grain.SITE, "codes of sites"),)
+    found = classified(rules, "children", aggregated_to=Grain.ADMIN2, evidence=sites)
+    assert (found.grain, found.level) == (Grain.SITE, CONFIDENTIAL)
+    assert "by site (aggregated to admin2, but codes of sites)" in found.columns[0].reasons[0].why
+
+
+# ------------------------------------------------------------------------------------- what lapses soon
+
+
+def notices(found: Classification) -> list[tuple[str, date]]:
+    return [(each.kind, each.on) for each in found.notices]
+
+
+def test_an_assessment_and_a_waiver_that_lapse_soon_are_said_the_first_first() -> None:
+    rules = policy(waivers=[waiver("indicator:children@site")], assessment={"review_by": date(2026, 8, 2)})
+    found = classified(rules, "children", as_of=date(2026, 7, 20))
+    assert notices(found) == [
+        ("waiver-lapses", date(2026, 7, 31)),
+        ("assessment-lapses", date(2026, 8, 2)),
+    ]
+    assert "Waiver tst/agreed ends on 2026-07-31 (agreed.yaml:1)" in found.notices[0].sentence
+    assert "Risk assessment tst/risks is to be reviewed by 2026-08-02 (risks.yaml:1)" in (
+        found.notices[1].sentence
+    )
+    assert found.gaps == ()
+
+
+def test_a_waiver_that_touches_nothing_here_is_no_notice() -> None:
+    rules = policy(waivers=[waiver("indicator:children@site")])
+    assert notices(classified(rules, "site", as_of=date(2026, 7, 20))) == []
+    assert notices(classified(rules, "site", as_of=date(2026, 8, 10))) == []
+
+
+def test_a_waiver_that_lapsed_is_named_for_thirty_days_unless_another_took_its_place() -> None:
+    ended = waiver("indicator:children@site", "indicator:phone@site")
+    rules = policy(waivers=[ended])
+    for day, said in ((date(2026, 8, 1), 1), (date(2026, 8, 30), 1), (date(2026, 8, 31), 0)):
+        found = classified(rules, "children", as_of=day)
+        assert notices(found) == [("waiver-lapsed", date(2026, 7, 31))] * said
+        assert levels_of(found) == {"children": CONFIDENTIAL}
+    assert notices(classified(rules, "phone", as_of=date(2026, 8, 1))) == []
+    span = Validity(date(2026, 8, 1), date(2026, 12, 31))
+    rules = policy(waivers=[ended, waiver("indicator:children@site", id="tst/again", validity=span)])
+    assert notices(classified(rules, "children", as_of=date(2026, 8, 1))) == []
+
+
+def test_an_assessment_with_a_successor_in_force_is_no_notice() -> None:
+    old = assessment(id="tst/old", review_by=DAY + timedelta(days=3))
+    found = classified(policy(assessments=[old, assessment()]), "site")
+    assert (found.notices, found.expires) == ((), old.review_by)
 
 
 def test_a_continuation_takes_the_class_of_its_question_also_from_a_relation() -> None:
@@ -252,7 +537,7 @@ def test_an_indicator_without_a_level_for_the_grain_is_undecided() -> None:
 def test_what_is_called_secret_stays_secret_even_without_a_level_for_the_grain() -> None:
     rules = policy(
         {"site": {Grain.ADMIN2: PUBLIC}, "type": {}},
-        operation={"tightens": (tightening("site", SECRET), tightening("type", CONFIDENTIAL))},
+        overlays=[overlay(tightening("site", SECRET), tightening("type", CONFIDENTIAL))],
     )
     found = classified(rules, "site", "type")
     assert levels_of(found) == {"site": SECRET, "type": None}
@@ -324,6 +609,28 @@ def test_an_assessor_who_was_not_in_office_leaves_the_table_undecided(person: st
         ["assessor-not-in-office"],
     )
     assert f"of 2026-01-01 names {person} as {function}, not in office that day" in found.gaps[0].sentence
+
+
+def test_an_assessment_of_another_context_is_not_relied_upon_and_both_contexts_are_named() -> None:
+    rules = policy(operation={"context": "conflict"}, assessment={"levels": (tightening("site", SECRET),)})
+    found = classified(rules, "site", "children")
+    assert (found.level, found.expires, gap_kinds(found)) == (None, None, ["context-changed"])
+    assert levels_of(found) == {"site": SECRET, "children": None}  # what it tightens stands, to be safe
+    assert "was made for a context of disaster (risks.yaml:1), and operation tst/flood is now in one of " in (
+        found.gaps[0].sentence
+    )
+    assert "conflict (operation.yaml:1)" in found.gaps[0].sentence
+
+
+def test_an_assessment_of_the_context_of_today_is_enough_beside_one_of_another() -> None:
+    old = assessment(id="tst/old", context="conflict", review_by=date(2026, 7, 1))
+    found = classified(policy(assessments=[old, assessment()]), "site")
+    assert (found.gaps, found.expires) == ((), date(2026, 12, 31))
+
+
+def test_a_lapsed_assessment_is_named_so_even_if_the_context_changed_too() -> None:
+    rules = policy(operation={"context": "conflict"}, assessment={"review_by": DAY - timedelta(days=1)})
+    assert gap_kinds(classified(rules, "site")) == ["lapsed-assessment"]
 
 
 def test_an_empty_table_and_one_without_columns_are_undecided() -> None:

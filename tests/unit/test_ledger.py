@@ -43,7 +43,7 @@ def test_golden_an_entry_has_these_bytes():
     assert BODY.decode() == (
         '{"data":{"liste":["é","\u2028",true,null],"round":"2026-10","zahl":3},'
         '"datacontenttype":"application/json",'
-        '"dataschema":"urn:dtm-sharing:ledger-entry:1",'
+        '"dataschema":"urn:dtm-sharing:ledger-entry:2",'
         '"id":"0b5a3a4e-58e4-5a0e-a0f1-3a7c9a1d6a10",'
         '"nonce":"000102030405060708090a0b0c0d0e0f",'
         '"organization":"scpa","organizationseq":4,'
@@ -54,7 +54,7 @@ def test_golden_an_entry_has_these_bytes():
     assert ledger.leaf_hash(BODY).hex() == GOLDEN_LEAF
 
 
-GOLDEN_LEAF = "7cfd59ce634e2aaddfe99d90482e80434156b2cb7197992d3f2cb5e866e82cc2"
+GOLDEN_LEAF = "d50e138bdd5740ea02179e0de2e57cea11e8844304ab45c63ba5703a1ad20cbf"
 
 
 def test_an_entry_without_an_organization_has_no_number_of_one():

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -168,10 +169,9 @@ def test_every_basis_says_whether_it_is_table_a_or_a_judgement(policy):
 
 
 def test_every_overlay_really_tightens(policy):
-    overlays = [*policy.operations.values()], [*policy.assessments.values()]
-    tightenings = [each for it in overlays[0] for each in it.tightens]
-    tightenings += [each for it in overlays[1] for each in it.levels]
-    assert len(tightenings) == 8
+    tightenings = [each for it in policy.overlays.values() for each in it.tightens]
+    tightenings += [each for it in policy.assessments.values() for each in it.levels]
+    assert len(tightenings) == 20
     for each in tightenings:
         assert each.level > policy.indicators[each.indicator].levels[each.grain]
 
@@ -181,8 +181,62 @@ def test_the_relation_has_its_effect_where_both_are_public_alone(policy):
     for indicator in ("feelings-of-safety", "security-actor"):
         assert policy.indicators[indicator].levels[Grain.ADMIN2] is Level.PUBLIC
     assert relation.level is Level.CONFIDENTIAL
+    assert relation.joins({"admin2", "feelings-of-safety"}, {"admin2", "security-actor"})
     assert Grain.ADMIN2 in relation.grains
     assert Grain.NATIONAL not in relation.grains
+
+
+def test_ages_and_ethnicity_by_site_are_for_nobody_together_and_for_an_agency_alone(policy):
+    relation = policy.relations["ages-and-ethnicity"]
+    assert relation.level is Level.SECRET
+    assert {*relation.grains} == {Grain.SITE, Grain.HOUSEHOLD, Grain.INDIVIDUAL}
+    ages, ethnicity = {"site-id", "idp-males-by-age"}, {"site-id", "marginalized-caste-or-ethnicity"}
+    assert relation.joins(ages, ethnicity)
+    assert not relation.joins(ages - {"site-id"}, ethnicity)
+    assert relation.holds(Grain.SITE, ages | ethnicity)
+    assert not any(relation.holds(Grain.SITE, each) for each in (ages, ethnicity))
+    for each in ages | ethnicity:
+        assert policy.indicators[each].levels[Grain.SITE] < Level.SECRET
+
+
+def test_barriers_beside_the_place_of_origin_are_not_for_the_public_where_both_alone_are(policy):
+    relation = policy.relations["barriers-and-origin"]
+    for indicator in ("barriers-to-return", "idp-origin-admin1"):
+        assert policy.indicators[indicator].levels[Grain.ADMIN1] is Level.PUBLIC
+    assert relation.holds(Grain.ADMIN1, {"barriers-to-return", "idp-origin-admin1"})
+    assert relation.level is Level.CONFIDENTIAL
+
+
+def test_what_joins_tables_tells_their_rows_apart(policy):
+    """A key that identifies nothing would join everything."""
+    for relation in policy.relations.values():
+        assert relation.keys
+        assert all(policy.indicators[each].identifies for each in relation.keys), relation.id
+
+
+def test_what_adds_up_are_counts_of_people_households_and_places(policy):
+    added = {each.id for each in policy.indicators.values() if each.additive}
+    assert {policy.indicators[each].family for each in added} == {
+        "demographics",
+        "protection",
+        "vulnerable-groups",
+        "wash",
+    }
+    assert not {each for each in added if "Share of" in policy.indicators[each].title}
+    assert {"idp-individuals", "child-headed-households", "functioning-toilets"} <= added
+
+
+@pytest.mark.parametrize("context", ["conflict", "mixed"])
+def test_in_a_conflict_the_sites_are_not_on_the_map(policy, context):
+    overlay, operation = policy.overlays["conflict"], policy.operations["npl/earthquake"]
+    assert not overlay.holds(operation, SAMPLE_DATE)
+    assert overlay.holds(replace(operation, context=context), SAMPLE_DATE)
+    assert ("site-gps", Grain.SITE) in {(each.indicator, each.grain) for each in overlay.tightens}
+
+
+def test_the_assessment_was_made_in_the_context_of_today(policy):
+    for each in policy.assessments.values():
+        assert each.context == policy.operations[each.operation].context
 
 
 @pytest.mark.parametrize("day", [SAMPLE_DATE, date(2026, 11, 22), TEN_MONTHS_LATER])

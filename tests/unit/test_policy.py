@@ -30,13 +30,16 @@ from support.policies import (
     HEADERS,
     IOM,
     OPERATION,
+    OVERLAY,
     PROTECTION,
     RELATIONS,
     REQUEST,
     SCPA,
+    WAIVER,
     patched,
     sample_files,
     sample_policy,
+    whole_files,
     without,
 )
 
@@ -154,35 +157,38 @@ def test_where_two_schemes_share_a_word_it_needs_its_scheme():
 
 
 def test_a_tightening_raises_and_stays_where_it_was_written():
-    tighter = patched(
-        sample_files(),
-        OPERATION,
-        "context: disaster\n",
-        "context: disaster\ntightens:\n  - {indicator: site-type, grain: site, level: Confidential, why: war}\n",
+    (found, _) = sample_policy(whole_files()).overlays["xyz/tense"].tightens
+    assert (found.level, found.source) == (Level.CONFIDENTIAL, Source(OVERLAY, 10, 5))
+
+
+def test_a_tightening_may_confirm_the_level_that_there_is():
+    same = patched(
+        whole_files(), OVERLAY, "feelings-of-safety, grain: admin3", "security-actor, grain: admin3"
     )
-    (found,) = sample_policy(tighter).operations["xyz/earthquake"].tightens
-    assert (found.level, found.source) == (Level.CONFIDENTIAL, Source(OPERATION, 8, 5))
+    assert sample_policy(same).overlays["xyz/tense"].tightens[1].level is Level.CONFIDENTIAL
 
 
 def test_an_overlay_cannot_decide_what_the_family_left_undecided():
     undecided = patched(sample_files(), CONTACTS, "site: Secret, ", "")
     sample_policy(undecided)
     decided = patched(
-        undecided,
-        OPERATION,
-        "context: disaster\n",
-        "context: disaster\ntightens:\n  - {indicator: contact-phone, grain: site, level: Public, why: x}\n",
+        {**whole_files(), **undecided},
+        OVERLAY,
+        "feelings-of-safety, grain: admin3",
+        "contact-phone, grain: site",
     )
     assert problems(decided) == [
-        f"{OPERATION}:8:39: 'contact-phone' at grain site has no level to raise; "
+        f"{OVERLAY}:11:39: 'contact-phone' at grain site has no level to raise; "
         "give it one in its indicators file"
     ]
 
 
-@pytest.mark.parametrize("state", ["expired", "revoked"])
-def test_a_request_that_is_over_still_loads(state):
-    over = patched(sample_files(), REQUEST, "state: approved", f"state: {state}")
-    assert sample_policy(over).requests["xyz/child-protection-request"].state == state
+@pytest.mark.parametrize(("state", "reason"), [("expired", ""), ("revoked", "The purpose has ended.")])
+def test_a_request_that_is_over_still_loads_with_its_reason(state, reason):
+    lines = f"state: {state}\n" + (f"reason: {reason}\n" if reason else "")
+    over = patched(sample_files(), REQUEST, "state: approved\n", lines)
+    found = sample_policy(over).requests["xyz/child-protection-request"]
+    assert (found.state, found.reason) == (state, reason)
 
 
 @pytest.mark.parametrize("method", ["portal", "excel-email"])
@@ -206,18 +212,296 @@ def test_a_byte_order_mark_and_windows_line_ends_do_not_matter():
     assert dataclasses.replace(found, digest="") == dataclasses.replace(sample_policy(), digest="")
 
 
+# ------------------------------------------------------------------- overlays, waivers, relations
+
+
+def test_an_overlay_says_where_and_when_it_holds():
+    found = sample_policy(whole_files())
+    overlay, operation = found.overlays["xyz/tense"], found.operations["xyz/earthquake"]
+    assert (overlay.countries, overlay.operations, overlay.contexts) == (("XYZ",), ("xyz/earthquake",), ())
+    assert overlay.why == "People are moved out of some sites."
+    assert overlay.source == Source(OVERLAY, 2, 1)
+    days = [date(2026, 10, 31), date(2026, 11, 1), date(2026, 12, 31), date(2027, 1, 1)]
+    assert [overlay.holds(operation, day) for day in days] == [False, True, True, False]
+
+
+def test_a_waiver_says_what_it_relaxes_for_how_long_and_who_signed():
+    found = sample_policy(whole_files())
+    waiver, dataset = found.waivers["xyz/published"], found.datasets["xyz/site-assessment"]
+    assert waiver.relaxes == (
+        "overlay:xyz/tense/feelings-of-safety@site",
+        "indicator:security-actor@site",
+    )
+    assert (waiver.level, waiver.rule) == (Level.PUBLIC, "waiver:xyz/published")
+    assert (waiver.coordinator, waiver.sectoral_expert) == ("xyz/iom-primary", "xyz/iom-protection-expert")
+    assert [waiver.covers(dataset, date(2026, month, 15)) for month in (10, 11, 12)] == [False, True, False]
+
+
+def test_a_waiver_without_datasets_is_for_all_of_its_operation():
+    files_ = patched(whole_files(), WAIVER, "datasets: [xyz/site-assessment]\n", "")
+    assert sample_policy(files_).waivers["xyz/published"].datasets == ()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "indicator:child-headed-households@admin1",
+        "relation:safety-and-armed-actors",
+        "overlay:xyz/tense/feelings-of-safety@admin3",
+        "assessment:xyz/site-assessment-2026/site-type@site",
+    ],
+)
+def test_a_waiver_may_name_a_rule_of_every_kind(rule):
+    assessed = b"levels: [{indicator: site-type, grain: site, level: Confidential, why: x}]\n"
+    files_ = patched(whole_files(), WAIVER, "indicator:security-actor@site", rule)
+    files_[ASSESSMENT] += assessed
+    assert rule in sample_policy(files_).waivers["xyz/published"].relaxes
+
+
+def test_a_waiver_has_no_part_in_another_operation():
+    files_ = whole_files()
+    files_["abc/operation.yaml"] = files_[OPERATION].replace(b"xyz/", b"abc/").replace(b"XYZ", b"ABC")
+    files_["abc/overlays/x.yaml"] = (
+        files_[OVERLAY].replace(b"xyz/", b"abc/").replace(b"XYZ", b"ABC").replace(b"tense", b"calm")
+    )
+    files_ = patched(files_, WAIVER, "overlay:xyz/tense/", "overlay:abc/calm/")
+    assert problems(files_) == [
+        f"{WAIVER}:6:11: 'overlay:abc/calm/feelings-of-safety@site' has no part in the operation "
+        "'xyz/earthquake'; remove it here"
+    ]
+
+
+def second_waiver(**changes):
+    text = whole_files()[WAIVER].decode().replace("xyz/published", "xyz/second")
+    for old, new in changes.values():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return {**whole_files(), "xyz/waivers/second.yaml": text.encode()}
+
+
+def test_two_waivers_of_one_rule_on_one_day_contradict_each_other():
+    last = second_waiver(
+        days=(
+            "valid_from: 2026-11-01\nvalid_until: 2026-11-30",
+            "valid_from: 2026-11-30\nvalid_until: 2027-01-31",
+        )
+    )
+    as_well = f"is relaxed by the waiver 'xyz/published' ({WAIVER}:3) as well, on some of the same days; end one before the other begins"
+    assert problems(last) == [
+        f"xyz/waivers/second.yaml:6:11: 'overlay:xyz/tense/feelings-of-safety@site' {as_well}",
+        f"xyz/waivers/second.yaml:6:56: 'indicator:security-actor@site' {as_well}",
+    ]
+    everything = second_waiver(
+        datasets=("datasets: [xyz/site-assessment]\n", ""),
+        rules=("['overlay:xyz/tense/feelings-of-safety@site', ", "["),
+    )
+    assert problems(everything) == [
+        f"xyz/waivers/second.yaml:5:11: 'indicator:security-actor@site' {as_well}"
+    ]
+
+
+def test_waivers_of_one_rule_follow_each_other_or_are_for_other_datasets():
+    renewed = second_waiver(
+        days=(
+            "valid_from: 2026-11-01\nvalid_until: 2026-11-30",
+            "valid_from: 2026-12-01\nvalid_until: 2026-12-31",
+        )
+    )
+    assert set(sample_policy(renewed).waivers) == {"xyz/published", "xyz/second"}
+    other = second_waiver(datasets=("[xyz/site-assessment]", "[xyz/other]"))
+    other["xyz/datasets/other.yaml"] = other[DATASET].replace(b"xyz/site-assessment", b"xyz/other")
+    assert set(sample_policy(other).waivers) == {"xyz/published", "xyz/second"}
+
+
+def overlay_file(name, *builds_on):
+    text = whole_files()[OVERLAY].decode().replace("id: xyz/tense", f"id: {name}")
+    return text.replace("why: People", f"builds_on: [{', '.join(builds_on)}]\nwhy: People").encode()
+
+
+def test_each_circle_of_overlays_is_told_once_and_whole():
+    files_ = sample_files()
+    for name, below in {"d": "b", "c": "d", "b": "c", "a": "b", "f": "e", "e": "f", "g": "a"}.items():
+        files_[f"overlays/{name}.yaml"] = overlay_file(name, below)
+    circle = "these overlays build on each other in a circle"
+    assert problems(files_) == [
+        f"overlays/b.yaml:7:13: {circle}: b → c → d → b; take one step out",
+        f"overlays/e.yaml:7:13: {circle}: e → f → e; take one step out",
+    ]
+
+
+def test_an_overlay_may_build_on_several_that_build_on_the_same():
+    files_ = sample_files()
+    for name, below in {"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}.items():
+        files_[f"overlays/{name}.yaml"] = overlay_file(name, *below)
+    assert sample_policy(files_).overlays["a"].builds_on == ("b", "c")
+
+
+def test_a_long_chain_of_overlays_is_no_circle():
+    files_ = sample_files()
+    for number in range(1200):
+        below = [f"o{number + 1}"] if number < 1199 else []
+        files_[f"overlays/{number}.yaml"] = overlay_file(f"o{number}", *below).partition(b"tightens:")[0] + (
+            b"tightens: [{indicator: site-type, grain: site, level: Confidential, why: x}]\n"
+        )
+    assert len(sample_policy(files_).overlays) == 1200
+
+
+def test_an_overlay_that_says_nothing_is_none():
+    text = whole_files()[OVERLAY].partition(b"tightens:")[0]
+    assert problems({**sample_files(), OVERLAY: text}) == [
+        f"{OVERLAY}:2:1: this overlay tightens nothing and builds on none; write 'tightens'"
+    ]
+
+
+def test_what_an_overlay_builds_on_counts_where_pathways_are_checked():
+    """The lower one is of another country; the one that builds on it brings its Secret here."""
+    files_ = sample_files()
+    secret = b"tightens: [{indicator: district, grain: site, level: Secret, why: x}]\n"
+    files_["abc/operation.yaml"] = files_[OPERATION].replace(b"xyz/", b"abc/").replace(b"XYZ", b"ABC")
+    lower = whole_files()[OVERLAY].partition(b"tightens:")[0].replace(b"id: xyz/tense", b"id: lower")
+    lower = lower.replace(b"{countries: [XYZ], operations: [xyz/earthquake]}", b"{countries: [ABC]}") + secret
+    files_["overlays/lower.yaml"] = lower
+    sample_policy(files_)
+    files_[OVERLAY] = overlay_file("xyz/tense", "lower").partition(b"tightens:")[0]
+    assert problems(files_) == [
+        f"{AGREEMENT}:14:31: Secret enters no pathway: 'district' is Secret at grain site"
+    ]
+
+
+def test_an_indicator_identifies_and_adds_up_as_its_family_does_unless_it_says_otherwise():
+    files_ = patched(
+        sample_files(),
+        GENERAL,
+        "title: Place and population\n",
+        "title: Place and population\nadditive: true\nidentifies: admin2\n",
+    )
+    files_ = patched(
+        files_,
+        GENERAL,
+        "title: Site identifier\n",
+        "title: Site identifier\n    identifies: site\n    additive: false\n",
+    )
+    found = sample_policy(files_).indicators
+    assert (found["site-id"].identifies, found["site-id"].additive) == (Grain.SITE, False)
+    assert (found["district"].identifies, found["district"].additive) == (Grain.ADMIN2, True)
+    assert (found["security-actor"].identifies, found["security-actor"].additive) == (None, False)
+
+
+def test_a_relation_keeps_the_keys_that_join_tables():
+    keyed = patched(
+        sample_files(), RELATIONS, "    grains: [admin2", "    keys: [site-id, district]\n    grains: [admin2"
+    )
+    assert sample_policy(keyed).relations["safety-and-armed-actors"].keys == ("site-id", "district")
+    assert sample_policy().relations["safety-and-armed-actors"].keys == ()
+
+
+# ------------------------------------------------------------------------------- Secret together
+
+SECRET_PAIR = """\
+kind: relations
+id: relations
+relations:
+  - id: pair
+    groups: [[idp-individuals], [child-headed-households]]
+    {keys}
+    grains: [site]
+    level: Secret
+    why: Together they point at a household.
+"""
+
+
+def two_agreements(keys="keys: [site-id]", **second):
+    """The sample's agreement, and one of the same organization that has the other half."""
+    files_ = {**sample_files(), RELATIONS: SECRET_PAIR.format(keys=keys).encode()}
+    for path in (REQUEST, AGREEMENT):
+        text = files_[path].decode().replace("xyz/child-protection", "xyz/camp-planning")
+        text = text.replace("child-headed-households", "idp-individuals")
+        for old, new in second.values():
+            text = text.replace(old, new)
+        files_[path.replace("child-protection", "camp-planning")] = text.encode()
+    return files_
+
+
+def test_two_agreements_that_together_are_secret_name_each_other():
+    (one, other) = problems(two_agreements())
+    assert one == (
+        "xyz/agreements/camp-planning.yaml:14:41: Secret enters no pathway: together 'idp-individuals' and "
+        f"'child-headed-households' of the agreement 'xyz/child-protection' ({AGREEMENT}:13) are Secret by the "
+        f"relation 'pair' ({RELATIONS}:4)"
+    )
+    assert other.startswith(
+        f"{AGREEMENT}:14:41: Secret enters no pathway: together 'idp-individuals' of the agr"
+    )
+
+
+@pytest.mark.parametrize(
+    "second",
+    {
+        "at another time": {
+            "end": (
+                "valid_from: 2026-10-01\nvalid_until: 2027-09-30",
+                "valid_from: 2027-10-01\nvalid_until: 2027-10-31",
+            )
+        },
+        "without the key": {"rows": ("site-id, ", "")},
+        "another organization": {"who": ("scpa", "ngo")},
+    }.items(),
+    ids=lambda each: each[0],
+)
+def test_two_agreements_are_not_together_if(second):
+    files_ = two_agreements(**second[1])
+    files_["xyz/focal_points/ngo.yaml"] = files_[SCPA].replace(b"scpa", b"ngo")
+    assert len(sample_policy(files_).agreements) == 2
+
+
+def test_without_keys_all_tables_of_a_country_are_together():
+    assert len(problems(two_agreements(keys="", rows=("site-id, ", "")))) == 2
+
+
+def test_both_halves_in_two_pathways_of_one_agreement_are_together():
+    files_ = {**sample_files(), RELATIONS: SECRET_PAIR.format(keys="keys: [site-id]").encode()}
+    files_ = patched(files_, REQUEST, "[site-id, district,", "[site-id, district, idp-individuals,")
+    files_ = patched(files_, AGREEMENT, "[site-id, child-headed-households]", "[site-id, idp-individuals]")
+    assert problems(files_) == [
+        f"{AGREEMENT}:14:41: Secret enters no pathway: together 'idp-individuals' and 'child-headed-households' "
+        f"are Secret by the relation 'pair' ({RELATIONS}:4)"
+    ]
+
+
+# ------------------------------------------------------------------------------------ focal points
+
+
+def test_a_primary_may_follow_another_and_there_may_be_none_in_between():
+    follows = "  - {id: xyz/iom-primary-2, role: primary, title: DTM Coordinator, email: next@example.org,\n     mobile: '+000 1000009', in_office_from: %s}\n"
+    for day in ("2028-01-01", "2028-03-01"):
+        files_ = {**sample_files(), IOM: sample_files()[IOM] + (follows % day).encode()}
+        assert "xyz/iom-primary-2" in sample_policy(files_).focal_points
+    files_[IOM] = sample_files()[IOM] + (follows % "2027-12-31").encode()
+    assert problems(files_) == [
+        f"{IOM}:12:5: 'xyz/iom-primary-2' is primary while 'xyz/iom-primary' still is (line 6); "
+        "end the one the day before the other begins"
+    ]
+
+
+def test_each_country_has_a_primary_of_its_own():
+    other = "  - {id: abc/iom-primary, role: primary, title: DTM Coordinator, email: abc@example.org,\n     mobile: '+000 1000009', in_office_from: 2026-01-01}\n"
+    files_ = {**sample_files(), IOM: sample_files()[IOM] + other.encode()}
+    assert "abc/iom-primary" in sample_policy(files_).focal_points
+
+
 # -------------------------------------------------------------------------------- what does not load
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_gets_exactly_its_problems_at_their_places(name):
     case = BAD[name]
-    elsewhere = tuple(sample_files())
+    elsewhere = tuple(whole_files())
     expected = [
         sentence if sentence.startswith(elsewhere) else f"{case.file}:{sentence}"
         for sentence in case.expected
     ]
-    assert problems(patched(sample_files(), case.file, case.old, case.new)) == expected
+    texts_of_files = whole_files() if case.file in (OVERLAY, WAIVER) else sample_files()
+    assert problems(patched(texts_of_files, case.file, case.old, case.new)) == expected
 
 
 def test_every_problem_of_every_file_is_told_at_once():
@@ -247,8 +531,8 @@ def test_every_problem_of_every_file_is_told_at_once():
         "and enters no pathway",
         f"{AGREEMENT}:21:31: 'contact-phone' is not in the request 'xyz/child-protection-request'",
         f"{AGREEMENT}:21:46: there is no indicator 'nothing-known'",
-        f"{ASSESSMENT}:9:12: 'review_by' is not after 'assessed_on'",
-        f"{ASSESSMENT}:11:3: 'stakeholders' is missing from the impact",
+        f"{ASSESSMENT}:11:12: 'review_by' is not after 'assessed_on'",
+        f"{ASSESSMENT}:13:3: 'stakeholders' is missing from the impact",
         f"{DATASET}:7:8: 'sites' is not a grain (did you mean 'site'?)",
         f"{DATASET}:29:16: there is no indicator 'security-actor' (did you mean 'Security actor'?)",
         f"{DATASET}:31:22: there is no column 'Site manager fone' in this dataset (did you mean "
@@ -341,7 +625,7 @@ def test_an_assessment_covers_datasets_of_its_own_operation():
     two = {**sample_files(), "xyz/flood.yaml": flood}
     other = patched(two, DATASET, "operation: xyz/earthquake", "operation: xyz/flood")
     assert problems(other) == [
-        f"{ASSESSMENT}:5:12: 'xyz/site-assessment' belongs to the operation 'xyz/flood', not to this one"
+        f"{ASSESSMENT}:7:12: 'xyz/site-assessment' belongs to the operation 'xyz/flood', not to this one"
     ]
 
 
@@ -472,7 +756,9 @@ def test_even_a_comment_changes_the_digest():
 
 
 def test_the_committed_schemas_are_those_of_the_models():
-    committed = {path.name: json.loads(path.read_bytes()) for path in SCHEMAS.glob("*")}
+    # The given/expect files are no part of a policy: their schema comes from another model.
+    ours = (path for path in SCHEMAS.glob("*") if path.name != "test.schema.json")
+    committed = {path.name: json.loads(path.read_bytes()) for path in ours}
     assert committed == {f"{kind}.schema.json": schema for kind, schema in policy.schemas().items()}
 
 

@@ -1,9 +1,10 @@
-"""``dispatch``: the outbox, and what a person found out about a message whose outcome is not known."""
+"""``dispatch``: the outbox, what a person found out about a message, and the recall of what was held."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -20,12 +21,13 @@ from dtm_sharing.cli.options import (
 from dtm_sharing.cli.records import check_known
 from dtm_sharing.cli.terminal import emit, emit_data, plain
 from dtm_sharing.errors import UsageProblem
-from dtm_sharing.model import Finding
+from dtm_sharing.model import PUBLIC, Disclosure, Finding, Role
 
 if TYPE_CHECKING:
     from dtm_sharing.model import FocalPoint, Policy
-    from dtm_sharing.stores.database import Ledger
     from dtm_sharing.stores.ledger_rows import Standing
+
+T = TypeVar("T")
 
 REFERENCE = 8  # as many signs of a key as stand in the subject of its mail
 
@@ -34,11 +36,15 @@ _NEXT = {
     Finding.NOT_ARRIVED: "The next run of its pathway sends it again, under another key: clear the task.",
     Finding.CANCELLED: "This extract is never sent to that person.",
 }
+_RECALLED = "No relation is judged by it any more. `audit` goes on showing it, as recalled."
+_WAS_PUBLIC = (
+    "Copies of what was public may be anywhere: this records who answers for it, and takes no file away."
+)
 
 
 @click.group()
 def dispatch() -> None:
-    """The messages to focal points: how each stands, and how one is settled."""
+    """The messages to focal points: how each stands, how one is settled, or recalled."""
 
 
 @dispatch.command("list", epilog="\b\nExample:\n  dtm-sharing dispatch list --open")
@@ -88,7 +94,7 @@ def _block(each: Standing) -> tuple[str, dict[str, str]]:
 @click.option(
     "--as",
     "finding",
-    type=click.Choice([each.value for each in Finding]),
+    type=click.Choice([each.value for each in _NEXT]),
     required=True,
     help="arrived: they have it. not-arrived: send it again. cancelled: never send it.",
 )
@@ -107,16 +113,65 @@ def settle(  # noqa: PLR0913, PLR0917 - the options of a command
     """
     person = _ours(load_policy(policies), by)
     ledger = open_ledger(path)
-    before = _find(ledger, key)
+    before = _only(key, {each.dispatch.key: each for each in ledger.dispatches(moment())}, "dispatch")
     found = Finding(finding)
     state = ledger.settle(before.dispatch.key, found, person, reason, moment())
     emit(plain(f"{before.dispatch.key} to {before.dispatch.focal_point}: {before.state}, now {state}."))
     emit(_NEXT[found])
 
 
+@dispatch.command(
+    epilog="\b\nExample:\n"
+    "  dtm-sharing dispatch recall 0f8fad5b --by npl/iom-primary \\\n"
+    "      --reason 'Letter of 3 June: all copies are deleted'"
+)
+@click.argument("key")
+@click.option(
+    "--by", metavar="ID", required=True, help="Who answers for it: a focal point of IOM, in office."
+)
+@click.option("--reason", metavar="TEXT", required=True, help="How it is known. It stays beside the ledger.")
+@ledger_file
+@policies_folder
+def recall(key: str, by: str, reason: str, path: Path | None, policies: Path | None) -> None:
+    """Record that what was sent or published is held no more, and you have it in writing.
+
+    From then on no decision counts it among what they hold, so that another table may go to them. Nothing
+    else undoes a dispatch. `audit` goes on showing it, as recalled, and it is never sent or published again.
+
+    KEY is the key of a dispatch, or of a publication as `audit --organization public` shows it, or how it
+    begins. Copies of what was public may be anywhere: for a publication the coordinator signs, our primary
+    focal point. Take the file off the public store first; this does not.
+    """
+    person = _ours(load_policy(policies), by)
+    ledger = open_ledger(path)
+    known: dict[str, Standing | Disclosure] = {
+        each.dispatch.key: each for each in ledger.dispatches(moment())
+    }
+    known |= {each.key: each for each in ledger.disclosures(str(PUBLIC))}
+    before = _only(key, known, "dispatch or publication")
+    if isinstance(before, Disclosure):
+        _check_coordinator(person)
+        key, what = before.key, f"{before.key}, {before.dataset}, round {before.round}, to everyone"
+    else:
+        key, what = before.dispatch.key, f"{before.dispatch.key} to {before.dispatch.focal_point}"
+    ledger.recall(key, person, reason, moment())
+    emit(plain(f"{what}: {before.state}, now recalled."))
+    emit(_RECALLED)
+    if isinstance(before, Disclosure):
+        emit(_WAS_PUBLIC)
+
+
+def _check_coordinator(person: FocalPoint) -> None:
+    if person.role is not Role.PRIMARY:
+        raise UsageProblem(
+            f"{person.id} is {person.role} ({person.source}): the recall of a publication is signed by the "
+            "coordinator, our primary focal point."
+        )
+
+
 def _ours(policy: Policy, person: str) -> FocalPoint:
     """A focal point of the side that shares: only there is anyone who may answer for what was sent."""
-    from dtm_sharing.policy.checks import IOM
+    from dtm_sharing.policy.signers import IOM
 
     ours = (
         {each.id: each for each in policy.organizations[IOM].focal_points}
@@ -128,15 +183,14 @@ def _ours(policy: Policy, person: str) -> FocalPoint:
     return in_office(ours[person])
 
 
-def _find(ledger: Ledger, key: str) -> Standing:
-    """The dispatch of this key, or the one that this reference can only mean."""
-    standings = ledger.dispatches(moment())
-    found = [each for each in standings if each.dispatch.key.startswith(key.lower())]
+def _only(key: str, known: Mapping[str, T], what: str) -> T:
+    """What has this key, or the one that this reference can only mean."""
+    found = [each for each in known if each.startswith(key.lower())]
     if len(key) < REFERENCE or not found:
         raise UsageProblem(
-            f"There is no dispatch {key!r}: give its key, or the first {REFERENCE} signs of it, as the "
-            "subject of the mail has them; `dispatch list` shows all."
+            f"There is no {what} {key!r}: give its key, or the first {REFERENCE} signs of it, as the "
+            "subject of the mail has them; `dispatch list` and `audit` show all."
         )
     if len(found) > 1:
-        raise UsageProblem(f"{len(found)} dispatches begin with {key!r}: give the whole key of one.")
-    return found[0]
+        raise UsageProblem(f"{len(found)} of them begin with {key!r}: give the whole key of one.")
+    return known[found[0]]

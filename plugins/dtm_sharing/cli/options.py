@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dtm_sharing.errors import UsageProblem
+from dtm_sharing.errors import Undecided, UsageProblem
 
 if TYPE_CHECKING:
-    from dtm_sharing.model import FocalPoint, Policy
+    from dtm_sharing.model import FocalPoint, Holding, Policy
     from dtm_sharing.stores.database import Ledger
     from dtm_sharing.stores.settings import Settings
 
 type_path = click.Path(path_type=Path)
 
 
+_CLOCK = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[T ]?([\d:.]*\d{2}:\d{2}[\d:.]*)?\s*(Z|[+-]\d{2}:?\d{2}|UTC|GMT)?", re.IGNORECASE
+)
+
+
 class Day(click.ParamType[date]):
-    """A real day, written YYYY-MM-DD."""
+    """A real day, written YYYY-MM-DD. Rules hold for whole days, in UTC: no clock, no zone."""
 
     name = "date"
 
@@ -34,6 +40,13 @@ class Day(click.ParamType[date]):
                 return date.fromisoformat(value)
         except ValueError:
             pass  # said below, in the same words as for a date of another form
+        if found := _CLOCK.fullmatch(value.strip()):
+            return self.fail(
+                f"{value!r} is more than a day, written YYYY-MM-DD: rules hold for whole days in UTC, so "
+                f"give {found[1]}, without a clock or a zone.",
+                param,
+                ctx,
+            )
         return self.fail(f"{value!r} is not a day of the calendar, written YYYY-MM-DD.", param, ctx)
 
 
@@ -66,19 +79,25 @@ ledger_file = click.option(
     "--ledger", "path", type=type_path, metavar="PATH", help="The ledger. [default: DTM_SHARING_LEDGER]"
 )
 
+as_of_day = click.option(
+    "--as-of",
+    type=Day(),
+    metavar="DATE",
+    help="Judge as on this day. Before today without --policies: by the policy that the ledger says was in "
+    "force. [default: today, UTC]",
+)
+
 
 def judging(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The file and the options of every command that judges one."""
+    """The options of every command that judges a table of a dataset."""
     for option in (
         output_form("table", "json"),
-        click.option(
-            "--as-of", type=Day(), metavar="DATE", help="Judge as on this day. [default: today, UTC]"
-        ),
+        as_of_day,
+        ledger_file,
         policies_folder,
         click.option(
             "--dataset", "dataset_id", metavar="ID", required=True, help="What the file is, by policy id."
         ),
-        click.argument("file", type=type_path),
     ):
         command = option(command)
     return command
@@ -102,6 +121,66 @@ def open_ledger(path: Path | None) -> Ledger:
     from dtm_sharing.stores.database import Ledger
 
     return Ledger(path or settings().ledger, create=False)
+
+
+def known_ledger(path: Path | None) -> Ledger | None:
+    """The ledger, if an option or a setting names one. One that is named and cannot be read is an error."""
+    from dtm_sharing.stores.settings import LEDGER
+
+    return open_ledger(path) if path is not None or LEDGER in settings().given else None
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a command judges by: a policy, on a day. ``told``: where the policy is from, if not from files."""
+
+    policy: Policy
+    as_of: date
+    told: str | None = None
+
+
+def basis(policies: Path | None, path: Path | None, as_of: date | None) -> Basis:
+    """The policy of the day: the files that were named; for a past day what the ledger says was in force.
+
+    Args:
+        policies: ``--policies``. Files that are named are judged by, on whatever day.
+        path: ``--ledger``.
+        as_of: ``--as-of``; None: today.
+
+    Raises:
+        Undecided: the ledger has no policy for that day.
+    """
+    now = today()
+    ledger = known_ledger(path) if as_of is not None and as_of < now and policies is None else None
+    if ledger is None or as_of is None:
+        return Basis(load_policy(policies), as_of or now)
+    digest = ledger.policy_in_force(as_of)
+    if digest is None:
+        raise Undecided(
+            f"Undecided: the ledger knows no policy that was in force on {as_of}. To judge by files all the "
+            "same, name them with --policies."
+        )
+    return Basis(bundle(ledger, digest), as_of, f"policy of {as_of}, from the ledger")
+
+
+def bundle(ledger: Ledger, digest: str) -> Policy:
+    """The policy of this digest, from the files that the ledger keeps.
+
+    Raises:
+        UsageProblem: it keeps none of this digest.
+    """
+    from dtm_sharing import policy
+
+    return policy.parse(ledger.policy_files(digest))
+
+
+def holdings(path: Path | None, organization: str, as_of: date) -> Sequence[Holding] | None:
+    """What an organization and the public held at the end of a day; None: no ledger is known."""
+    ledger = known_ledger(path)
+    if ledger is None:
+        return None
+    before = ledger.size_on(as_of) if as_of < today() else None
+    return ledger.held(organization, before).holdings
 
 
 def in_office(person: FocalPoint) -> FocalPoint:

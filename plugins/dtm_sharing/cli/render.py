@@ -12,7 +12,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dtm_sharing.cli.terminal import emit, plain
-from dtm_sharing.model import Classification, ColumnLevel, Decision, Gap, Level, Outcome, Refusal
+from dtm_sharing.model import (
+    Classification,
+    ColumnLevel,
+    Dataset,
+    Decision,
+    Gap,
+    Level,
+    Notice,
+    Outcome,
+    Refusal,
+    ReleasableForm,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,43 +56,72 @@ def many(count: int, noun: str) -> str:
 # ---------------------------------------------------------------------------------------------- classify
 
 
-def classification(judged: Classification) -> None:
+def classification(judged: Classification, dataset: Dataset, told: str | None = None) -> None:
     from rich.text import Text
 
     with _page() as page:
         _line(page, f"{_size(judged)}: {word(judged.level)}", "bold")
         _line(page, f"of them {_counts(each.level for each in judged.columns)}")
+        _finer(page, judged, dataset)
         rows = [
             (
                 str(each.header.position),
                 Text(word(each.level), style=_COLOURS[each.level]),
                 plain(each.header.key),
-                str(each.reasons[0].source) if each.reasons else "no rule knows it",
+                _strictest_rule(each),
             )
             for each in judged.columns
         ]
         page.print()
         _table(page, ("#", "Level", "Column", "Strictest rule"), rows)
         _missing(page, judged.gaps)
-        _basis(page, judged, judged.expires)
+        _ending(page, judged.notices)
+        _basis(page, judged, judged.expires, told)
+
+
+def _strictest_rule(column: ColumnLevel) -> str:
+    if not column.reasons:
+        return "no rule knows it"
+    waived = any(each.waiver for each in column.reasons)
+    return f"{column.reasons[0].source}{', with a waiver' if waived else ''}"
+
+
+def _finer(page: Console, judged: Classification, dataset: Dataset) -> None:
+    """What in the data says that a row is something finer than declared."""
+    declared = judged.aggregated_to or dataset.grain
+    found = [each for each in judged.evidence if each.grain.depth > declared.depth]
+    if found:
+        reasons = "; ".join(each.why for each in found)
+        _line(page, f"Declared by {declared}, but {reasons}: it is judged by {judged.grain}.")
 
 
 # -------------------------------------------------------------------------------------------------- gate
 
 
-def decision(decided: Decision) -> None:
+def decisions(decided: Sequence[tuple[Decision, Dataset]], told: str | None = None) -> None:
+    """One table's, or those of several that leave together, each with a heading of its own."""
     with _page() as page:
-        _line(page, f"{_VERDICTS[decided.outcome]} for {decided.audience}: {_summary(decided)}", "bold")
-        _missing(page, decided.gaps)
-        for level in _STRICTEST_FIRST:
-            _refused(page, decided, level)
-        if decided.obligations:
-            _heading(page, "What must be done with it")
-            for each in decided.obligations:
-                _item(page, each.sentence)
-        if decided.outcome is Outcome.DENY:
-            _releasable_form(page, decided)
-        _basis(page, decided.classification, decided.expires)
+        for number, (each, dataset) in enumerate(decided):
+            if number:
+                page.print()
+            _decision(page, each, dataset, told)
+
+
+def _decision(page: Console, decided: Decision, dataset: Dataset, told: str | None) -> None:
+    _line(page, f"{_VERDICTS[decided.outcome]} for {decided.audience}: {_summary(decided)}", "bold")
+    _finer(page, decided.classification, dataset)
+    _missing(page, decided.gaps)
+    for level in _STRICTEST_FIRST:
+        _refused(page, decided, level)
+    if decided.obligations:
+        _heading(page, "What must be done with it")
+        for each in decided.obligations:
+            _item(page, each.sentence)
+    if decided.outcome is Outcome.DENY:
+        _forms(page, decided)
+    _waivers(page, decided)
+    _ending(page, decided.notices)
+    _basis(page, decided.classification, decided.expires, told)
 
 
 def _summary(decided: Decision) -> str:
@@ -117,22 +157,50 @@ def _by_reason(
         yield (columns[0].why if len(columns) == 1 else reason), columns
 
 
-def _releasable_form(page: Console, decided: Decision) -> None:
-    form = decided.releasable_form
-    _heading(page, "Releasable form")
-    if form is None:
+def _forms(page: Console, decided: Decision) -> None:
+    """Every form that the same audience may have, nearest first; each was judged."""
+    _heading(page, "Releasable form" if len(decided.forms) < 2 else "Releasable forms, any one of them")
+    if not decided.forms:
         _item(page, "None: no part of this table may go to this audience.")
-        return
     positions = {each.header.key: each.header.position for each in decided.classification.columns}
-    if form.drop_at_collection:
-        named = ranges(positions[key] for key in form.drop_at_collection)
+    dropped = {key for form in decided.forms for key in form.drop_at_collection}
+    if dropped:
+        named = ranges(positions[key] for key in dropped)
         _item(
             page,
             f"Drop at collection what is Secret: {named}. Until then nothing of the table goes anywhere.",
         )
-    named = ranges(positions[key] for key in form.leave_out)
-    kept = many(len(form.keeps), "column")
-    _item(page, f"Leave out {many(len(form.leave_out), 'column')}: {named}. The other {kept} may go.")
+    for form in decided.forms:
+        _item(page, _way(form, positions))
+
+
+def _way(form: ReleasableForm, positions: Mapping[str, int]) -> str:
+    """The form in a sentence, columns by position."""
+    steps = []
+    if form.without_tables:
+        steps.append(f"leave out the table {' and '.join(form.without_tables)}")
+    if form.leave_out:
+        count = many(len(form.leave_out), "column")
+        steps.append(f"leave out {count}: {ranges(positions[key] for key in form.leave_out)}")
+    if form.aggregate_to:
+        named = ranges(positions[key] for key in form.by)
+        steps.append(f"sum up the others by {form.aggregate_to}, told apart by {named or 'nothing'}")
+    said = "; ".join(steps) or "as it is"
+    return f"{said[0].upper()}{said[1:]}. The other {many(len(form.keeps), 'column')} may go."
+
+
+def _waivers(page: Console, decided: Decision) -> None:
+    """Each waiver, with the columns that would be stricter without it."""
+    if not decided.waivers:
+        return
+    _heading(page, f"Relaxed by {many(len(decided.waivers), 'waiver')}")
+    for waiver in decided.waivers:
+        touched = [
+            each.header.position
+            for each in decided.classification.columns
+            if any(reason.waiver == waiver for reason in each.reasons)
+        ]
+        _item(page, f"{waiver}: {ranges(touched)}")
 
 
 def ranges(positions: Iterable[int]) -> str:
@@ -147,16 +215,24 @@ def ranges(positions: Iterable[int]) -> str:
 # ----------------------------------------------------------------------------------------------- explain
 
 
-def explanation(judged: Classification, column: ColumnLevel, sentence: str, missing: Sequence[Gap]) -> None:
+def explanation(
+    judged: Classification,
+    column: ColumnLevel,
+    sentence: str,
+    missing: Sequence[Gap],
+    told: str | None = None,
+) -> None:
     with _page() as page:
         _line(page, sentence, "bold")
         for each in column.reasons:
-            _heading(page, f"{each.level.label}: {each.rule}", _COLOURS[each.level])
+            waived = f", waived by {each.waiver}" if each.waiver else ""
+            _heading(page, f"{each.level.label}: {each.rule}{waived}", _COLOURS[each.level])
             _item(page, each.why)
             _item(page, str(each.source), mark="")
         if column.level is not None:
             _missing(page, missing)
-        _basis(page, judged, judged.expires)
+        _ending(page, judged.notices)
+        _basis(page, judged, judged.expires, told)
 
 
 # ------------------------------------------------------------------------------------------------- audit
@@ -164,12 +240,20 @@ def explanation(judged: Classification, column: ColumnLevel, sentence: str, miss
 
 def records(title: str, entries: Iterable[tuple[str, Mapping[str, str]]]) -> None:
     """One block per entry, its heading first: a line of sixteen fields fits no screen."""
+    report([(title, entries)])
+
+
+def report(sections: Iterable[tuple[str, Iterable[tuple[str, Mapping[str, str]]]]]) -> None:
+    """Several lists of such blocks, each under its title, on one page."""
     with _page() as page:
-        _line(page, title, "bold")
-        for heading, fields in entries:
-            _heading(page, heading)
-            for name, text in fields.items():
-                _item(page, text, mark=name, width=14)
+        for number, (title, entries) in enumerate(sections):
+            if number:
+                page.print()
+            _line(page, title, "bold")
+            for heading, fields in entries:
+                _heading(page, heading)
+                for name, text in fields.items():
+                    _item(page, text, mark=name, width=14)
 
 
 # ------------------------------------------------------------------------------------------------- parts
@@ -233,11 +317,21 @@ def _missing(page: Console, gaps: Sequence[Gap]) -> None:
         _item(page, each.sentence)
 
 
-def _basis(page: Console, judged: Classification, expires: date | None) -> None:
+def _ending(page: Console, notices: Sequence[Notice]) -> None:
+    """What still holds and soon will not."""
+    if notices:
+        _heading(page, "Ends soon, or has just ended", "yellow")
+    for each in notices:
+        _item(page, each.sentence)
+
+
+def _basis(page: Console, judged: Classification, expires: date | None, told: str | None) -> None:
     until = "" if expires is None else f"; it holds until {expires}"
     page.print()
     _line(page, f"As of {judged.as_of}{until}.", "dim")
     _line(page, f"Policy {judged.policy_digest}", "dim")
+    if told:
+        _line(page, f"{told[0].upper()}{told[1:]}", "dim")
 
 
 def _size(judged: Classification) -> str:

@@ -19,7 +19,9 @@ from dtm_sharing.model import (
     Disclosure,
     Gap,
     Header,
+    Holding,
     Level,
+    Notice,
     ReleasableForm,
 )
 
@@ -42,15 +44,16 @@ def level(value: Level | None) -> str | None:
     return None if value is None else value.label
 
 
-def classification(judged: Classification) -> dict[str, Any]:
+def classification(judged: Classification, told: str | None = None) -> dict[str, Any]:
     return {
         "dataset": judged.dataset,
-        "grain": str(judged.grain),
+        **_grain(judged),
         "rows": judged.rows,
         "level": level(judged.level),
         "columns": [column(each) for each in judged.columns],
         "gaps": gaps(judged.gaps),
-        **_relied_upon(judged, judged.expires),
+        "notices": notices(judged.notices),
+        **_relied_upon(judged, judged.expires, told),
     }
 
 
@@ -62,7 +65,14 @@ def column(judged: ColumnLevel) -> dict[str, Any]:
         "level": level(judged.level),
         "indicator": judged.indicator,
         "reasons": [
-            {"rule": each.rule, "source": str(each.source), "why": each.why} for each in judged.reasons
+            {
+                "rule": each.rule,
+                "source": str(each.source),
+                "level": level(each.level),
+                "waiver": each.waiver,
+                "why": each.why,
+            }
+            for each in judged.reasons
         ],
     }
 
@@ -71,35 +81,50 @@ def gaps(missing: Iterable[Gap]) -> list[dict[str, Any]]:
     return [{"kind": each.kind, "sentence": each.sentence, "column": each.column} for each in missing]
 
 
-def decision(decided: Decision) -> dict[str, Any]:
+def notices(told: Iterable[Notice]) -> list[dict[str, Any]]:
+    return [{"kind": each.kind, "sentence": each.sentence, "on": each.on.isoformat()} for each in told]
+
+
+def decision(
+    decided: Decision, held: Sequence[Holding] | None = None, told: str | None = None
+) -> dict[str, Any]:
+    """The decision object. ``holdings``: how many tables they held; null where nobody could say."""
     judged = decided.classification
     return {
         "outcome": str(decided.outcome),
         "level": level(decided.level),
         "audience": str(decided.audience),
         "dataset": judged.dataset,
-        "grain": str(judged.grain),
+        **_grain(judged),
+        "holdings": None if held is None else len(held),
         "obligations": [{"kind": each.kind, "sentence": each.sentence} for each in decided.obligations],
         "gaps": gaps(decided.gaps),
+        "notices": notices(decided.notices),
         "refused": [
             {**_place(each.header), "level": level(each.level), "why": each.why} for each in decided.refused
         ],
-        "releasable_form": _form(decided.releasable_form),
+        "forms": [_form(each) for each in decided.forms],
+        "columns": [column(each) for each in judged.columns],
         "rules": [{"rule": rule, "source": str(source)} for rule, source in decided.rules],
-        **_relied_upon(judged, decided.expires),
+        "waivers": list(decided.waivers),
+        **_relied_upon(judged, decided.expires, told),
     }
 
 
 def explanation(
-    judged: Classification, explained: ColumnLevel, sentence: str, missing: Sequence[Gap]
+    judged: Classification,
+    explained: ColumnLevel,
+    sentence: str,
+    missing: Sequence[Gap],
+    told: str | None = None,
 ) -> dict[str, Any]:
     return {
         "dataset": judged.dataset,
-        "grain": str(judged.grain),
+        **_grain(judged),
         "sentence": sentence,
         "column": column(explained),
         "gaps": gaps(missing),
-        **_relied_upon(judged, judged.expires),
+        **_relied_upon(judged, judged.expires, told),
     }
 
 
@@ -107,21 +132,33 @@ def _place(header: Header) -> dict[str, Any]:
     return {"position": header.position, "column": header.name, "question": header.question}
 
 
-def _form(form: ReleasableForm | None) -> dict[str, Any] | None:
-    if form is None:
-        return None
+def _grain(judged: Classification) -> dict[str, Any]:
+    """The grain that was judged by, and what in the data says how fine a row is."""
+    return {
+        "grain": str(judged.grain),
+        "evidence": [
+            {"grain": str(each.grain), "column": each.column, "why": each.why} for each in judged.evidence
+        ],
+    }
+
+
+def _form(form: ReleasableForm) -> dict[str, Any]:
     return {
         "leave_out": list(form.leave_out),
         "drop_at_collection": list(form.drop_at_collection),
+        "aggregate_to": None if form.aggregate_to is None else str(form.aggregate_to),
+        "by": list(form.by),
+        "without_tables": list(form.without_tables),
         "keeps": len(form.keeps),
         "keep": list(form.keeps),
     }
 
 
-def _relied_upon(judged: Classification, expires: date | None) -> dict[str, Any]:
+def _relied_upon(judged: Classification, expires: date | None, told: str | None) -> dict[str, Any]:
     return {
         "expires": None if expires is None else expires.isoformat(),
         "policy_digest": judged.policy_digest,
+        "policy": told,
         "as_of": judged.as_of.isoformat(),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import unicodedata
 from contextlib import suppress
@@ -53,6 +54,8 @@ def replace_file(path: Path, text: str, what: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new.write_text(text, "utf-8")
+        with suppress(FileNotFoundError):
+            shutil.copymode(path, new)
         new.replace(path)
     except OSError as error:
         with suppress(OSError):

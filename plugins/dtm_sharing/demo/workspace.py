@@ -17,6 +17,7 @@ from dtm_sharing.demo.server import ROOT
 from dtm_sharing.errors import StoreFailed, UsageProblem
 from dtm_sharing.stores import settings
 from dtm_sharing.stores.keys import MASTER_BYTES, Keys
+from dtm_sharing.stores.policies import seal
 
 ORIGIN = "demo.example.org"
 MAIL_LOGIN = "dtm-sharing"
@@ -122,3 +123,4 @@ class Workspace:
             target = self.policies / source.relative_to(ROOT / "policies")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(shift_dates(source.read_text("utf-8"), days), "utf-8")
+        seal(self.policies)

@@ -6,10 +6,13 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, XComArg
 
+from dtm_sharing.model import Grain
 from dtm_sharing.orchestration.assets import STAGE_SCHEME, public_asset, stage_of
 from dtm_sharing.orchestration.edge import plainly
 
 AS_IT_IS, RELEASABLE = "as-it-is", "releasable"
+GRAINS = {each.value: each for each in Grain if each.depth < Grain.SITE.depth}  # what sums can be by
+FORMS = (AS_IT_IS, RELEASABLE, *GRAINS)
 
 
 class PublishTable(BaseOperator):
@@ -33,7 +36,12 @@ class PublishTable(BaseOperator):
 
         with plainly():
             ref = rounds.ref_from_json(self.table)
-            published = pipeline.publish(ref, open_stores(), releasable=self.form == RELEASABLE)
+            published = pipeline.publish(
+                ref,
+                open_stores(),
+                releasable=self.form == RELEASABLE,
+                aggregate_to=GRAINS.get(self.form),
+            )
             summary = published.summary()
         event = context["outlet_events"][public_asset(self.dataset)]
         event.extra = summary
@@ -48,15 +56,16 @@ def publish(table: XComArg, *, form: str = AS_IT_IS, task_id: str | None = None,
     Args:
         table: what a ``@classified`` task or ``arrived`` returned.
         form: ``"as-it-is"``: all of it or nothing; ``"releasable"``: without the columns that the gate's
-            decision names, which is recorded.
-        task_id: by default ``publish`` or ``publish_releasable``.
+            decision names, which is recorded; a grain, e.g. ``"admin2"``: its sums, where the decision names
+            them as a form.
+        task_id: by default ``publish`` or ``publish_`` and the form.
         options: options of the operator, e.g. ``retries``.
 
     Raises:
         ValueError: another form, or not the table of a cleaning stage.
     """
-    if form not in (AS_IT_IS, RELEASABLE):
-        raise ValueError(f"form is {AS_IT_IS!r} or {RELEASABLE!r}, not {form!r}")
+    if form not in FORMS:
+        raise ValueError(f"form is one of {', '.join(map(repr, FORMS))}, not {form!r}")
     operators = [operator for operator, _ in table.iter_references()] if isinstance(table, XComArg) else []
     stages = [
         a
@@ -66,7 +75,7 @@ def publish(table: XComArg, *, form: str = AS_IT_IS, task_id: str | None = None,
     ]
     if not stages:
         raise ValueError("publish() takes the table of a @classified task or of arrived()")
-    name = task_id or ("publish" if form == AS_IT_IS else "publish_releasable")
+    name = task_id or ("publish" if form == AS_IT_IS else f"publish_{form}")
     return PublishTable(
         task_id=name, table=table, dataset=stage_of(stages[0])[0], form=form, **options
     ).output

@@ -1,9 +1,9 @@
 """Policy files → ``model.Policy``, or every problem of every file at once. Decides nothing, opens no file.
 
-``files`` has the models of the nine kinds: the JSON schemas for editors come from them too.
-
-texts  →  shape  →  checks  →  build          YAML, one file's keys, files among each other, values
-          files                               the models of the nine kinds; the JSON schemas come from them
+texts  →  shape  →  index  →  checks  →  build    YAML, one file's keys, what is named, files among each other
+          files              tighter, waivers,    the models of the kinds; the JSON schemas come from them
+                             agreements, signers  the checks of these kinds
+layout, writer                                    ``tidy`` and ``dump``: the way back to text
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dtm_sharing.policy.problems import Problem
 if TYPE_CHECKING:
     from dtm_sharing.policy import shape
 
-__all__ = ["Problem", "digest", "parse", "schemas"]
+__all__ = ["Problem", "digest", "dump", "parse", "schemas", "tidy"]
 
 
 def parse(files: Mapping[str, bytes]) -> Policy:
@@ -50,7 +50,7 @@ def parse(files: Mapping[str, bytes]) -> Policy:
     found += [each for each in among if (each.file, each.line, each.column) not in reported]
     if found:
         raise PolicyInvalid(tuple(sorted(set(found))))
-    return build.policy(documents, named.words, digest(files))
+    return build.policy(documents, named.words, digest(files), files)
 
 
 def digest(files: Mapping[str, bytes]) -> str:
@@ -65,6 +65,26 @@ def digest(files: Mapping[str, bytes]) -> str:
             total.update(len(each).to_bytes(8, "big"))
             total.update(each)
     return f"sha256:{total.hexdigest()}"
+
+
+def dump(policy: Policy) -> dict[str, bytes]:
+    """Files that make this policy, one per id: all but its comments, and where in which file it stood."""
+    from dtm_sharing.policy import writer
+
+    return writer.files(policy)
+
+
+def tidy(file: str, content: bytes) -> bytes:
+    """One file as ``dtm-sharing fmt`` lays it out; ``file`` is its path within the policy folder.
+
+    Words, quotes, the order of lists and all comments stay; the policy that it makes stays the same.
+
+    Raises:
+        PolicyInvalid: the file has a fault of its own. Whether what it refers to exists is not looked at.
+    """
+    from dtm_sharing.policy import layout
+
+    return layout.tidy(file, content)
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -15,15 +15,19 @@ from dtm_sharing.policy.files import (
     FocalPointsFile,
     IndicatorsFile,
     OperationFile,
+    OverlayFile,
     RelationsFile,
     RequestFile,
     TighteningPart,
+    WaiverFile,
 )
 from dtm_sharing.policy.shape import Document
 from dtm_sharing.policy.words import OURS, Words
 
 
-def policy(documents: Iterable[Document], words: Words, digest: str) -> model.Policy:
+def policy(
+    documents: Iterable[Document], words: Words, digest: str, files: Mapping[str, bytes]
+) -> model.Policy:
     """The whole policy; the documents must be sound and checked."""
     built: dict[type, list[Any]] = {}
     for document in sorted(documents, key=lambda each: each.file):
@@ -47,6 +51,9 @@ def policy(documents: Iterable[Document], words: Words, digest: str) -> model.Po
         focal_points={person.id: person for person in people},
         requests=by_id(model.DataAccessRequest),
         agreements=by_id(model.Agreement),
+        overlays=by_id(model.Overlay),
+        waivers=by_id(model.Waiver),
+        files=dict(sorted(files.items())),
     )
 
 
@@ -69,6 +76,7 @@ def _protocols(document: Document, part: ClassificationFile, _words: Words) -> I
             includes=row.includes,
             disclosure=row.disclosure,
             source=document.at("levels", position),
+            crosswalks=dict(row.crosswalks),
         )
 
 
@@ -84,6 +92,8 @@ def _indicators(document: Document, part: IndicatorsFile, words: Words) -> Itera
             codes=each.codes,
             hxl=each.hxl,
             source=document.at("indicators", position),
+            identifies=each.identifies or part.identifies,
+            additive=part.additive if each.additive is None else each.additive,
         )
 
 
@@ -96,6 +106,7 @@ def _relations(document: Document, part: RelationsFile, words: Words) -> Iterabl
             level=_level(words, each.level),
             why=each.why,
             source=document.at("relations", position),
+            keys=each.keys,
         )
 
 
@@ -114,14 +125,43 @@ def _tightenings(
     )
 
 
-def _operation(document: Document, part: OperationFile, words: Words) -> Iterable[model.Operation]:
+def _operation(document: Document, part: OperationFile, _words: Words) -> Iterable[model.Operation]:
     yield model.Operation(
         id=part.id,
         country=part.country,
         name=part.name,
         context=part.context,
         validity=Validity(part.valid_from, part.valid_until),
+        source=document.at(),
+    )
+
+
+def _overlay(document: Document, part: OverlayFile, words: Words) -> Iterable[model.Overlay]:
+    yield model.Overlay(
+        id=part.id,
+        countries=part.applies_to.countries,
+        operations=part.applies_to.operations,
+        contexts=part.applies_to.contexts,
+        validity=Validity(part.valid_from, part.valid_until),
+        builds_on=part.builds_on,
         tightens=_tightenings(document, part.tightens, "tightens", words),
+        why=part.why,
+        source=document.at(),
+    )
+
+
+def _waiver(document: Document, part: WaiverFile, words: Words) -> Iterable[model.Waiver]:
+    yield model.Waiver(
+        id=part.id,
+        operation=part.operation,
+        datasets=part.datasets or (),
+        relaxes=part.relaxes,
+        level=_level(words, part.level),
+        why=part.why,
+        coordinator=part.signatures.coordinator,
+        sectoral_expert=part.signatures.sectoral_expert,
+        signed_on=part.signed_on,
+        validity=Validity(part.valid_from, part.valid_until),
         source=document.at(),
     )
 
@@ -156,6 +196,7 @@ def _assessment(document: Document, part: AssessmentFile, words: Words) -> Itera
     yield model.Assessment(
         id=part.id,
         operation=part.operation,
+        context=part.context,
         datasets=part.datasets,
         coordinator=part.assessors.coordinator,
         sectoral_expert=part.assessors.sectoral_expert,
@@ -200,6 +241,7 @@ def _request(document: Document, part: RequestFile, _words: Words) -> Iterable[m
         decided_on=part.decided_on,
         validity=Validity(part.valid_from, part.valid_until) if part.valid_from else None,
         source=document.at(),
+        reason=part.reason or "",
     )
 
 
@@ -239,6 +281,8 @@ _BUILD: dict[str, Any] = {
     "indicators": _indicators,
     "relations": _relations,
     "operation": _operation,
+    "overlay": _overlay,
+    "waiver": _waiver,
     "dataset": _dataset,
     "assessment": _assessment,
     "focal_points": _organization,

@@ -7,31 +7,29 @@ and says nothing that the fault itself already says.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from dtm_sharing.model import PUBLIC, Level, Method, RequestState, Role, Urgency
+from dtm_sharing.model import PUBLIC, RequestState, Role
+from dtm_sharing.policy import agreements, signers, tighter, waivers
 from dtm_sharing.policy.files import (
-    AgreementFile,
     AssessmentFile,
     ClassificationFile,
     DatasetFile,
     FocalPointsFile,
     IndicatorsFile,
     OperationFile,
-    PathwayPart,
     PersonPart,
     RequestFile,
-    SharePart,
-    TighteningPart,
 )
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, did_you_mean, quoted
 from dtm_sharing.policy.shape import Document, Path
+from dtm_sharing.policy.spans import both, in_order, overlap
+from dtm_sharing.policy.tighter import only_raise
+from dtm_sharing.policy.waivers import of_this_operation
 from dtm_sharing.policy.words import OURS
-
-IOM = "iom"  # the side that shares: every agreement has its signature
 
 
 def problems(document: Document, index: Index) -> Iterator[Problem]:
@@ -80,31 +78,33 @@ def _indicators(document: Document, part: IndicatorsFile, _index: Index) -> Iter
             yield document.problem_at_key(("indicators", position, "levels"), sentence)
 
 
-def _operation(document: Document, part: OperationFile, index: Index) -> Iterator[Problem]:
-    yield from _in_order(document, part, (), "valid_from", "valid_until")
-    yield from _only_raise(document, part.tightens, "tightens", index)
+def _operation(document: Document, part: OperationFile, _index: Index) -> Iterator[Problem]:
+    """Ids begin with the country: see ``_dataset``."""
+    yield from in_order(document, part, (), "valid_from", "valid_until")
+    if both(part.id, part.country) and part.id.split("/")[0] != part.country.lower():
+        sentence = f"the id of an operation in {part.country} begins with '{part.country.lower()}/'"
+        yield document.problem(("id",), sentence)
 
 
-def _only_raise(
-    document: Document, tightenings: Iterable[TighteningPart] | None, key: str, index: Index
-) -> Iterator[Problem]:
-    """An overlay can only tighten (DESIGN §3.3); it cannot decide what the family left undecided either."""
-    for position, each in enumerate(tightenings or ()):
-        level = index.words.level(each.level) if each.level else None
-        if not isinstance(level, Level) or each.indicator not in index.levels or each.grain is None:
-            continue
-        levels = index.levels[each.indicator]
-        base = levels.get(each.grain)
-        what = f"{quoted(each.indicator)} at grain {each.grain}"
-        if each.grain not in levels:
-            sentence = f"{what} has no level to raise; give it one in its indicators file"
-            yield document.problem((key, position, "grain"), sentence)
-        elif base is not None and level < base:
-            sentence = f"{what} is {base.label}, and {level.label} would lower it; a tightening only raises"
-            yield document.problem((key, position, "level"), sentence)
+def _dataset(document: Document, part: DatasetFile, index: Index) -> Iterator[Problem]:
+    """Tables join within a country, and the ledger knows a table's country by its dataset's id."""
+    if part.operation in index.operations and part.id:
+        country = part.operation.split("/")[0]
+        if part.id.split("/")[0] != country:
+            sentence = f"the id of a dataset of {quoted(part.operation)} begins with '{country}/'"
+            yield document.problem(("id",), sentence)
+    yield from _columns(document, part)
+    names = [each.name for each in part.columns or () if each.name]
+    for key in ("key", "drop_at_collection") if part.columns is not None else ():
+        for item, name in enumerate(getattr(part, key) or ()):
+            if name not in names:
+                yield document.problem(
+                    (key, item),
+                    f"there is no column {quoted(name)} in this dataset{did_you_mean(name, names)}",
+                )
 
 
-def _dataset(document: Document, part: DatasetFile, _index: Index) -> Iterator[Problem]:
+def _columns(document: Document, part: DatasetFile) -> Iterator[Problem]:
     first: dict[str, tuple[int, int]] = {}  # header -> position of its column, line
     for header, position, path in _headers(part):
         line = document.at(*path).line
@@ -120,14 +120,6 @@ def _dataset(document: Document, part: DatasetFile, _index: Index) -> Iterator[P
                 yield document.problem(
                     path,
                     f"{quoted(header)} is also a column, on line {line}; it cannot be a continuation too",
-                )
-    names = [each.name for each in part.columns or () if each.name]
-    for key in ("key", "drop_at_collection") if part.columns is not None else ():
-        for item, name in enumerate(getattr(part, key) or ()):
-            if name not in names:
-                yield document.problem(
-                    (key, item),
-                    f"there is no column {quoted(name)} in this dataset{did_you_mean(name, names)}",
                 )
 
 
@@ -145,41 +137,18 @@ def _folded(header: str) -> str:
 
 
 def _assessment(document: Document, part: AssessmentFile, index: Index) -> Iterator[Problem]:
-    yield from _signed_by_two(document, part, index)
-    if _both(part.assessed_on, part.collection_begins) and part.assessed_on >= part.collection_begins:
+    yield from signers.problems(document, "assessors", part.assessors, part.assessed_on, index)
+    if both(part.assessed_on, part.collection_begins) and part.assessed_on >= part.collection_begins:
         sentence = "an assessment is made before collection begins; this one is not"
         yield document.problem(("assessed_on",), sentence)
-    if _both(part.assessed_on, part.review_by) and part.review_by <= part.assessed_on:
+    if both(part.assessed_on, part.review_by) and part.review_by <= part.assessed_on:
         yield document.problem(("review_by",), "'review_by' is not after 'assessed_on'")
-    for item, name in enumerate(part.datasets or ()):
-        dataset = index.datasets.get(name)
-        if dataset and len(index.operations.keys() & {part.operation, dataset.operation}) > 1:
-            sentence = f"{quoted(name)} belongs to the operation {quoted(dataset.operation)}, not to this one"
-            yield document.problem(("datasets", item), sentence)
-    yield from _only_raise(document, part.levels, "levels", index)
-
-
-def _signed_by_two(document: Document, part: AssessmentFile, index: Index) -> Iterator[Problem]:
-    signed = part.assessors
-    pair = [index.people.get(each) for each in (signed.coordinator, signed.sectoral_expert) if each]
-    emails = [each[1].email.casefold() for each in pair if each and each[1].email]
-    if _both(signed.coordinator, signed.sectoral_expert) and (
-        signed.coordinator == signed.sectoral_expert or len(emails) != len(set(emails))
-    ):
-        sentence = (
-            "the coordinator and the sectoral expert are the same person; an assessment needs two people"
-        )
-        yield document.problem(("assessors", "sectoral_expert"), sentence)
-    for key in ("coordinator", "sectoral_expert"):
-        _, person = index.people.get(getattr(signed, key), (None, None))
-        if person and part.assessed_on and not _in_office(person, part.assessed_on):
-            sentence = f"{quoted(person.id)} was not in office on {part.assessed_on}"
-            yield document.problem(("assessors", key), sentence)
-
-
-def _in_office(person: PersonPart, day: date) -> bool:
-    since, until = person.in_office_from, person.in_office_until
-    return (since is None or since <= day) and (until is None or day <= until)
+    operation = index.operations.get(part.operation) if part.operation else None
+    if operation and both(part.country, operation.country) and part.country != operation.country:
+        sentence = f"the operation {quoted(operation.id)} is in {operation.country}, not in {part.country}"
+        yield document.problem(("country",), sentence)
+    yield from of_this_operation(document, part.operation, part.datasets, index)
+    yield from only_raise(document, part.levels, "levels", index)
 
 
 def _focal_points(document: Document, part: FocalPointsFile, _index: Index) -> Iterator[Problem]:
@@ -192,20 +161,40 @@ def _focal_points(document: Document, part: FocalPointsFile, _index: Index) -> I
             sentence = f"no focal point has the role {role}; Table C needs a primary and a secondary"
             yield document.problem_at_key(("people",), sentence)
     for position, person in enumerate(part.people or ()):
-        yield from _in_order(document, person, ("people", position), "in_office_from", "in_office_until")
+        yield from in_order(document, person, ("people", position), "in_office_from", "in_office_until")
+    yield from _one_primary(document, part)
+
+
+def _one_primary(document: Document, part: FocalPointsFile) -> Iterator[Problem]:
+    """In each country, the first part of a focal point's id. A time without a primary is no fault here."""
+    last: dict[str, tuple[int, PersonPart]] = {}  # country -> of those so far, the one in office longest
+    people = [each for each in enumerate(part.people or ()) if each[1].role is Role.PRIMARY and each[1].id]
+    for position, person in sorted(people, key=lambda each: (each[1].in_office_from or date.min, each[0])):
+        country, span = person.id.split("/")[0], (person.in_office_from, person.in_office_until)
+        at, other = last.get(country, (position, person))
+        if other is not person and overlap(span, (other.in_office_from, other.in_office_until)):
+            sentence = (
+                f"{quoted(person.id)} is primary while {quoted(other.id)} still is (line "
+                f"{document.at('people', at).line}); end the one the day before the other begins"
+            )
+            yield document.problem(("people", position), sentence)
+        if (person.in_office_until or date.max) >= (other.in_office_until or date.max):
+            last[country] = position, person
+        else:
+            last[country] = at, other
 
 
 # Which keys a request must have, and must not have, in each state.
 _NEEDS: dict[RequestState, tuple[str, ...]] = {
     RequestState.APPROVED: ("decided_on", "valid_from", "valid_until"),
     RequestState.REFUSED: ("decided_on", "reason"),
+    RequestState.REVOKED: ("reason",),
 }
 _EXCLUDES: dict[RequestState, tuple[str, ...]] = {
     RequestState.REQUESTED: ("decided_on", "valid_from", "valid_until", "reason"),
     RequestState.APPROVED: ("reason",),
     RequestState.REFUSED: ("valid_from", "valid_until"),
     RequestState.EXPIRED: ("reason",),
-    RequestState.REVOKED: ("reason",),
 }
 
 
@@ -215,141 +204,12 @@ def _request(document: Document, part: RequestFile, _index: Index) -> Iterator[P
             if key not in document.data:
                 sentence = f"a request in state '{part.state}' needs {quoted(key)}; it is missing"
                 yield document.problem(("state",), sentence)
-        for key in _EXCLUDES[part.state]:
+        for key in _EXCLUDES.get(part.state, ()):
             if key in document.data:
                 sentence = f"a request in state '{part.state}' has no {quoted(key)}; remove it"
                 yield document.problem_at_key((key,), sentence)
-    yield from _in_order(document, part, (), "requested_on", "decided_on")
-    yield from _in_order(document, part, (), "valid_from", "valid_until")
-
-
-def _agreement(document: Document, part: AgreementFile, index: Index) -> Iterator[Problem]:
-    yield from _in_order(document, part, (), "valid_from", "valid_until")
-    yield from _signatures(document, part, index)
-    request = index.requests.get(part.request)
-    if request and len(index.organizations & {request.organization, part.organization}) > 1:
-        sentence = (
-            f"{quoted(part.request)} is a request of {quoted(request.organization)}, not of this organization"
-        )
-        yield document.problem(("request",), sentence)
-    seen: dict[Urgency, int] = {}
-    for position, pathway in enumerate(part.pathways or ()):
-        path = ("pathways", position)
-        if pathway.urgency:
-            line = document.at(*path, "urgency").line
-            if pathway.urgency in seen:
-                first = seen[pathway.urgency]
-                sentence = f"a second pathway of {pathway.urgency} urgency; the first is on line {first}"
-                yield document.problem((*path, "urgency"), sentence)
-            seen.setdefault(pathway.urgency, line)
-        yield from _pathway(document, path, pathway, part.organization, index)
-        for item, share in enumerate(pathway.share or ()):
-            yield from _share(document, (*path, "share", item), share, request, index)
-
-
-def _signatures(document: Document, part: AgreementFile, index: Index) -> Iterator[Problem]:
-    if part.organization == IOM:
-        yield document.problem(("organization",), "an agreement is with another organization than IOM")
-    if part.signed is None or part.organization == IOM:
-        return
-    sides = {IOM, part.organization} - {None}
-    for side in sorted(sides - set(part.signed)):
-        sentence = f"an agreement is signed by both sides; the signature of {quoted(side)} is missing"
-        yield document.problem_at_key(("signed",), sentence)
-    for side, person in part.signed.items():
-        if side not in sides and part.organization:
-            sentence = (
-                f"{quoted(side)} is no side of this agreement; both sides are iom and {part.organization}"
-            )
-            yield document.problem_at_key(("signed", side), sentence)
-        elif index.is_stranger(person, side):
-            sentence = f"{quoted(person)} is no focal point of {quoted(side)}"
-            yield document.problem(("signed", side), sentence)
-
-
-# Table B: what each urgency allows.
-_METHODS = {
-    Urgency.LOW: (Method.PORTAL, Method.EXCEL_EMAIL),
-    Urgency.MEDIUM: (Method.DOCUMENT_EMAIL, Method.TELEPHONE),
-}
-
-
-def _pathway(
-    document: Document, path: Path, pathway: PathwayPart, organization: str | None, index: Index
-) -> Iterator[Problem]:
-    if pathway.urgency and pathway.method and pathway.method not in _METHODS[pathway.urgency]:
-        ours = " or ".join(_METHODS[pathway.urgency])
-        sentence = f"'{pathway.method}' is no method of {pathway.urgency} urgency (Table B); write {ours}"
-        yield document.problem((*path, "method"), sentence)
-    if _both(pathway.urgency, pathway.timeline):
-        monthly = pathway.timeline == "monthly"
-        if monthly != (pathway.urgency is Urgency.LOW):
-            ours = "monthly" if pathway.urgency is Urgency.LOW else "within N days"
-            sentence = (
-                f"'{pathway.timeline}' is no timeline of {pathway.urgency} urgency (Table B); write '{ours}'"
-            )
-            yield document.problem((*path, "timeline"), sentence)
-    for item, person in enumerate(pathway.destination or ()):
-        if index.is_stranger(person, organization):
-            sentence = f"{quoted(person)} is no focal point of {quoted(organization)}"
-            yield document.problem((*path, "destination", item), sentence)
-
-
-def _share(
-    document: Document, path: Path, share: SharePart, request: RequestFile | None, index: Index
-) -> Iterator[Problem]:
-    dataset = index.datasets.get(share.dataset)
-    if dataset and request and request.datasets is not None and share.dataset not in request.datasets:
-        sentence = f"{quoted(share.dataset)} is not in the request {quoted(request.id)}"
-        yield document.problem((*path, "dataset"), sentence)
-    for item, indicator in enumerate(share.indicators or ()):
-        if indicator not in index.names.get("indicator", {}):
-            continue
-        at = (*path, "indicators", item)
-        if request and request.indicators is not None and indicator not in request.indicators:
-            yield document.problem(at, f"{quoted(indicator)} is not in the request {quoted(request.id)}")
-        if dataset and dataset.columns is not None and not _held(dataset, indicator):
-            sentence = f"{quoted(share.dataset)} keeps no column of the indicator {quoted(indicator)}"
-            yield document.problem(at, sentence)
-        if dataset and _effective(dataset, indicator, index) is Level.SECRET:
-            sentence = f"Secret enters no pathway: {quoted(indicator)} is Secret at grain {dataset.grain}"
-            yield document.problem(at, sentence)
-
-
-def _held(dataset: DatasetFile, indicator: str) -> bool:
-    """Whether the dataset has a column of the indicator that is not dropped at collection.
-
-    True where a column has a fault of its own, because it may be the one.
-    """
-    dropped = dataset.drop_at_collection or ()
-    return any(each.indicator in (indicator, None) and each.name not in dropped for each in dataset.columns)
-
-
-def _effective(dataset: DatasetFile, indicator: str, index: Index) -> Level | None:
-    """The level at the dataset's grain, with what its operation tightens.
-
-    What an assessment tightens depends on the date, and is the gate's business.
-    """
-    levels = [index.levels.get(indicator, {}).get(dataset.grain)]
-    operation = index.operations.get(dataset.operation)
-    for each in (operation and operation.tightens) or ():
-        if each.indicator == indicator and each.grain == dataset.grain and each.level:
-            level = index.words.level(each.level)
-            levels.append(level if isinstance(level, Level) else None)
-    return max((level for level in levels if level is not None), default=None)
-
-
-# ---------------------------------------------------------------------------------------------- common
-
-
-def _both(one: object, other: object) -> bool:
-    return one is not None and other is not None
-
-
-def _in_order(document: Document, part: Any, path: Path, early: str, late: str) -> Iterator[Problem]:
-    first, last = getattr(part, early), getattr(part, late)
-    if _both(first, last) and last < first:
-        yield document.problem((*path, late), f"{quoted(late)} is before {quoted(early)}")
+    yield from in_order(document, part, (), "requested_on", "decided_on")
+    yield from in_order(document, part, (), "valid_from", "valid_until")
 
 
 _CHECKS: dict[str, Callable[[Document, Any, Index], Iterator[Problem]]] = {
@@ -360,5 +220,7 @@ _CHECKS: dict[str, Callable[[Document, Any, Index], Iterator[Problem]]] = {
     "assessment": _assessment,
     "focal_points": _focal_points,
     "request": _request,
-    "agreement": _agreement,
+    "agreement": agreements.problems,
+    "overlay": tighter.problems,
+    "waiver": waivers.problems,
 }

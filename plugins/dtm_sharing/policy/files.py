@@ -7,7 +7,7 @@ by these marks, so a new reference needs no new check.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -46,7 +46,7 @@ def wrong(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("ours", "{sentence}", {"sentence": sentence})
 
 
-def _one_of(noun: str, words: Iterable[str], make: Callable[[str], Any] = str) -> BeforeValidator:
+def one_of(noun: str, words: Iterable[str], make: Callable[[str], Any] = str) -> BeforeValidator:
     known = tuple(str(word) for word in words)
 
     def read(value: Any) -> Any:
@@ -57,13 +57,29 @@ def _one_of(noun: str, words: Iterable[str], make: Callable[[str], Any] = str) -
     return BeforeValidator(read)
 
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CLOCK = re.compile(r"(?<![+-])\b[0-9]{1,2}:[0-9]{2}")
+_ZONE = re.compile(r"(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
+
+
 def _day(value: Any) -> Any:
     if not isinstance(value, str | int | float):
         return value
     with suppress(ValueError):
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        if isinstance(value, str) and _DAY.fullmatch(value):
             return date.fromisoformat(value)
-    raise wrong(f"{quoted(value)} is not a date; write YYYY-MM-DD")
+    raise wrong(_no_day(str(value)))
+
+
+def _no_day(text: str) -> str:
+    """A clock or a zone suggests that the hour counts: here a day counts as a whole, wherever one is."""
+    day = _DAY.match(text)
+    more = text[day.end() :] if day else text
+    what = [name for name, mark in (("a clock", _CLOCK), ("a time zone", _ZONE)) if mark.search(more)]
+    if what and (day or _CLOCK.match(text)):
+        write = f"write {day.group()}" if day else "write YYYY-MM-DD"
+        return f"{quoted(text)} has {' and '.join(what)}; a policy date is a whole day: {write}"
+    return f"{quoted(text)} is not a date; write YYYY-MM-DD"
 
 
 HIGH_URGENCY = (
@@ -86,7 +102,7 @@ def _encoding(value: str) -> str:
     return value
 
 
-def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
+def distinct(items: tuple[str, ...]) -> tuple[str, ...]:
     for position, item in enumerate(items):
         if item in items[:position]:
             raise PydanticCustomError(
@@ -99,6 +115,7 @@ def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 SCOPED = r"^[a-z]{3}/[a-z0-9]+(-[a-z0-9]+)*$"
+EITHER = r"^([a-z]{3}/)?[a-z0-9]+(-[a-z0-9]+)*$"
 LINE = r"^\S(.*\S)?$"
 TEXT = r"\S"
 EMAIL = r"^[^@\s,;<>\x22]+@[^@\s,;<>\x22]+\.[^@\s,;<>\x22]+$"
@@ -112,6 +129,7 @@ HXL = r"^#\S"
 SHOULD_BE = {
     SLUG: "{value} is not an id here; use small letters, digits and single hyphens, as in site-type",
     SCOPED: "{value} is not an id here; write <country>/<name> in small letters, as in npl/site-assessment",
+    EITHER: "{value} is not an id here; write it in small letters, as in conflict or npl/caste-and-ethnicity",
     LINE: "{key} must be one line of text, without blanks around it",
     EMAIL: "{key} is not one e-mail address",
     TIMELINE: "{value} is not a timeline; write 'monthly' (low urgency) or 'within N days' (medium)",
@@ -136,7 +154,7 @@ _LEVEL_SCHEMA = {
 Line = Annotated[str, Field(pattern=LINE)]
 Prose = Annotated[str, Field(pattern=TEXT)]
 Day = Annotated[date, BeforeValidator(_day)]
-GrainWord = Annotated[Grain, _one_of("a grain", Grain, Grain)]
+GrainWord = Annotated[Grain, one_of("a grain", Grain, Grain)]
 LevelWord = Annotated[str, Field(pattern=TEXT), WithJsonSchema(_LEVEL_SCHEMA), LevelMark()]
 IndicatorRef = Annotated[str, Field(pattern=SLUG), Refers("indicator")]
 OperationRef = Annotated[str, Field(pattern=SCOPED), Refers("operation")]
@@ -144,21 +162,26 @@ DatasetRef = Annotated[str, Field(pattern=SCOPED), Refers("dataset")]
 PersonRef = Annotated[str, Field(pattern=SCOPED), Refers("focal point")]
 OrganizationRef = Annotated[str, Field(pattern=SLUG), Refers("organization")]
 RequestRef = Annotated[str, Field(pattern=SCOPED), Refers("request")]
+OverlayRef = Annotated[str, Field(pattern=EITHER), Refers("overlay")]
+Country = Annotated[str, Field(pattern=COUNTRY, description="ISO 3166-1 alpha-3")]
+Contexts = ("disaster", "conflict", "mixed")
+Context = Annotated[Literal["disaster", "conflict", "mixed"], one_of("a context", Contexts)]
 
 _SET = {"uniqueItems": True}
 Datasets = Annotated[
-    tuple[DatasetRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+    tuple[DatasetRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
 ]
 Indicators = Annotated[
-    tuple[IndicatorRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+    tuple[IndicatorRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
 ]
 People = Annotated[
-    tuple[PersonRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+    tuple[PersonRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
 ]
 Grains = Annotated[
-    tuple[GrainWord, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+    tuple[GrainWord, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
 ]
-Headers = Annotated[tuple[Prose, ...], Field(json_schema_extra=_SET), AfterValidator(_distinct)]
+Keys = Annotated[tuple[IndicatorRef, ...], Field(json_schema_extra=_SET), AfterValidator(distinct)]
+Headers = Annotated[tuple[Prose, ...], Field(json_schema_extra=_SET), AfterValidator(distinct)]
 Levels = Annotated[
     dict[GrainWord, LevelWord],
     Field(min_length=1),
@@ -179,6 +202,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     noun: ClassVar[str]  # "'x' is not a key of <noun>"
+    gone: ClassVar[Mapping[str, str]] = {}  # a key that it once had -> what to do instead
 
 
 # ------------------------------------------------------------------------------------------ the kinds
@@ -186,13 +210,20 @@ class Part(BaseModel):
 
 class ClassPart(Part):
     noun = "a class of Table A"
-    level: Annotated[Literal["Public", "Confidential", "Secret"], _one_of("a level of Table A", _LEVELS)]
+    level: Annotated[Literal["Public", "Confidential", "Secret"], one_of("a level of Table A", _LEVELS)]
     aliases: dict[
-        Annotated[str, Field(pattern=SLUG)], Annotated[tuple[Line, ...], AfterValidator(_distinct)]
+        Annotated[str, Field(pattern=SLUG)], Annotated[tuple[Line, ...], AfterValidator(distinct)]
     ] = Field(description="What other naming schemes call this level: scheme -> words")
     meaning: Prose
     includes: tuple[Prose, ...] = ()
     disclosure: Prose = Field(description="How data of this class may be disclosed")
+    crosswalks: dict[
+        Annotated[str, Field(pattern=SLUG)],
+        Annotated[tuple[Line, ...], Field(min_length=1), AfterValidator(distinct)],
+    ] = Field(
+        default={},
+        description="The nearest classes of other standards, to be read only: no rule may use these words",
+    )
 
 
 class ClassificationFile(Part):
@@ -204,10 +235,16 @@ class ClassificationFile(Part):
     levels: tuple[ClassPart, ...] = Field(description="Exactly three: Public, Confidential and Secret")
 
 
+_IDENTIFIES = "Its values tell one unit of this grain from another, as a site ID does"
+_ADDITIVE = "A count: its sum over sites is the count of their district. Left out: it is not"
+
+
 class IndicatorPart(Part):
     noun = "an indicator"
     id: Annotated[str, Field(pattern=SLUG), Names("indicator")]
     title: Line
+    identifies: GrainWord | None = Field(default=None, description=_IDENTIFIES)
+    additive: bool | None = Field(default=None, description=_ADDITIVE)
     names: dict[Annotated[str, Field(pattern=LANGUAGE)], tuple[Line, ...]] = Field(
         default={}, description="Other names by language: en, fr, es, ar"
     )
@@ -228,6 +265,8 @@ class IndicatorsFile(Part):
     title: Line
     basis: Prose = Field(description="Why these levels: guideline, table or judgement")
     levels: Levels
+    identifies: GrainWord | None = Field(default=None, description=_IDENTIFIES)
+    additive: bool = Field(default=False, description=_ADDITIVE)
     indicators: Annotated[tuple[IndicatorPart, ...], Field(min_length=1)]
 
 
@@ -235,7 +274,11 @@ class RelationPart(Part):
     noun = "a relation"
     id: Annotated[str, Field(pattern=SLUG), Names("relation")]
     groups: Annotated[tuple[Indicators, ...], Field(min_length=2)] = Field(
-        description="Holds where at least one indicator of every group is in the table"
+        description="Holds where one audience has at least one indicator of every group"
+    )
+    keys: Keys = Field(
+        default=(),
+        description="Indicators, any of which joins two tables; left out: all tables of a country join",
     )
     grains: Grains
     level: LevelWord
@@ -263,16 +306,86 @@ class OperationFile(Part):
     """A named crisis in one country."""
 
     noun = "an operation file"
+    gone = {"tightens": "write an overlay: a file of its own in overlays/, with 'kind: overlay'"}
     kind: Literal["operation"]
     id: Annotated[str, Field(pattern=SCOPED), Names("operation")]
-    country: Annotated[str, Field(pattern=COUNTRY, description="ISO 3166-1 alpha-3")]
+    country: Country
     name: Line
-    context: Annotated[
-        Literal["disaster", "conflict", "mixed"], _one_of("a context", ("disaster", "conflict", "mixed"))
-    ]
+    context: Context
     valid_from: Day
     valid_until: Day | None = None
-    tightens: tuple[TighteningPart, ...] = Field(default=(), description="Stricter levels; they only raise")
+
+
+class ScopePart(Part):
+    noun = "what an overlay applies to"
+    countries: Annotated[
+        tuple[Country, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
+    ] = ()
+    operations: Annotated[
+        tuple[OperationRef, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
+    ] = ()
+    contexts: Annotated[
+        tuple[Context, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
+    ] = ()
+
+
+class OverlayFile(Part):
+    """Stricter levels for some countries, operations or contexts, for a time. They only raise."""
+
+    noun = "an overlay file"
+    kind: Literal["overlay"]
+    id: Annotated[str, Field(pattern=EITHER), Names("overlay")]
+    applies_to: ScopePart = Field(
+        description="At least one list; an operation has to be in all that are given"
+    )
+    valid_from: Day
+    valid_until: Day | None = None
+    builds_on: Annotated[tuple[OverlayRef, ...], Field(json_schema_extra=_SET), AfterValidator(distinct)] = (
+        Field(
+            default=(), description="Overlays whose tightenings this one has too, in its own place and time"
+        )
+    )
+    why: Prose
+    tightens: tuple[TighteningPart, ...] = ()
+
+
+class SignaturesPart(Part):
+    noun = "the signatures"
+    coordinator: PersonRef
+    sectoral_expert: PersonRef
+
+
+class WaiverFile(Part):
+    """The only relaxation: rules that count as less, in one operation, for a time, signed by two people.
+
+    Example:
+        kind: waiver
+        id: npl/movement-intentions-2027
+        operation: npl/earthquake
+        datasets: [npl/site-assessment]
+        relaxes: [indicator:movement-intentions@site]
+        level: Public
+        why: The government has published the same plans itself, site by site.
+        signatures: {coordinator: npl/iom-primary, sectoral_expert: npl/iom-protection-expert}
+        signed_on: 2027-01-10
+        valid_from: 2027-01-15
+        valid_until: 2027-03-31
+    """
+
+    noun = "a waiver file"
+    kind: Literal["waiver"]
+    id: Annotated[str, Field(pattern=SCOPED), Names("waiver")]
+    operation: OperationRef
+    datasets: Datasets | None = Field(default=None, description="Left out: every dataset of the operation")
+    relaxes: Annotated[
+        tuple[Line, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
+    ] = Field(description="Ids of rules, as explain prints them; none that asks for Secret")
+    level: LevelWord = Field(description="What these rules ask for instead; lower than each of them")
+    why: Prose
+    signatures: SignaturesPart = Field(description="Two people, in office when they sign")
+    signed_on: Day
+    valid_from: Day
+    valid_until: Day = Field(description="A waiver always ends")
 
 
 class ColumnPart(Part):
@@ -296,17 +409,17 @@ class DatasetFile(Part):
     id: Annotated[str, Field(pattern=SCOPED), Names("dataset")]
     title: Line
     operation: OperationRef
-    component: Annotated[Component, _one_of("a component", get_args(Component))]
+    component: Annotated[Component, one_of("a component", get_args(Component))]
     grain: GrainWord = Field(description="What one row stands for")
     key: Annotated[
-        tuple[Prose, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_distinct)
+        tuple[Prose, ...], Field(min_length=1, json_schema_extra=_SET), AfterValidator(distinct)
     ] = Field(description="Columns that tell one row from another")
     header_row: Annotated[int, Field(ge=1, le=1000, description="Counted from 1; rows above it are not data")]
     encoding: Annotated[str, Field(pattern=LINE), AfterValidator(_encoding)]
-    columns: Annotated[tuple[ColumnPart, ...], Field(min_length=1)]
     drop_at_collection: Headers = Field(
         default=(), description="Columns that go before anything else; their continuations go with them"
     )
+    columns: Annotated[tuple[ColumnPart, ...], Field(min_length=1)]
 
 
 class AssessorsPart(Part):
@@ -330,6 +443,8 @@ class AssessmentFile(Part):
     kind: Literal["assessment"]
     id: Annotated[str, Field(pattern=SCOPED), Names("assessment")]
     operation: OperationRef
+    country: Country
+    context: Context = Field(description="Of the operation when it was assessed; in another, assess again")
     datasets: Datasets
     assessors: AssessorsPart = Field(description="Two people")
     assessed_on: Day = Field(description="Before collection begins")
@@ -344,7 +459,7 @@ class AssessmentFile(Part):
 class PersonPart(Part):
     noun = "a focal point"
     id: Annotated[str, Field(pattern=SCOPED), Names("focal point")]
-    role: Annotated[Role, _one_of("a role", Role, Role)]
+    role: Annotated[Role, one_of("a role", Role, Role)]
     title: Line
     name: Line | None = Field(default=None, description="May be left out: the function is enough")
     email: Annotated[str, Field(pattern=EMAIL)]
@@ -373,12 +488,14 @@ class RequestFile(Part):
     purpose: Line
     datasets: Datasets
     indicators: Indicators
-    state: Annotated[RequestState, _one_of("a state of a request", RequestState, RequestState)]
+    state: Annotated[RequestState, one_of("a state of a request", RequestState, RequestState)]
     requested_on: Day
     decided_on: Day | None = Field(default=None, description="Approved and refused requests have it")
     valid_from: Day | None = Field(default=None, description="Approved requests have it")
     valid_until: Day | None = Field(default=None, description="Approved requests have it")
-    reason: Prose | None = Field(default=None, description="Refused requests, and only they, have it")
+    reason: Prose | None = Field(
+        default=None, description="Refused and revoked requests, and only they, have it"
+    )
 
 
 class SharePart(Part):
@@ -389,11 +506,11 @@ class SharePart(Part):
 
 class PathwayPart(Part):
     noun = "a pathway"
-    urgency: Annotated[Urgency, _one_of("an urgency", Urgency, Urgency), BeforeValidator(_urgency)]
+    urgency: Annotated[Urgency, one_of("an urgency", Urgency, Urgency), BeforeValidator(_urgency)]
     timeline: Annotated[str, Field(pattern=TIMELINE, description="low: monthly; medium: within N days")]
     share: Annotated[tuple[SharePart, ...], Field(min_length=1)]
     destination: People = Field(description="Focal points of the organization; the first is the primary")
-    method: Annotated[Method, _one_of("a method", Method, Method)] = Field(
+    method: Annotated[Method, one_of("a method", Method, Method)] = Field(
         description="low: portal or excel-email; medium: document-email or telephone"
     )
 
@@ -417,6 +534,8 @@ KINDS: dict[str, type[Part]] = {
     "indicators": IndicatorsFile,
     "relations": RelationsFile,
     "operation": OperationFile,
+    "overlay": OverlayFile,
+    "waiver": WaiverFile,
     "dataset": DatasetFile,
     "assessment": AssessmentFile,
     "focal_points": FocalPointsFile,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from dtm_sharing.model import Grain, Level, Source
 from dtm_sharing.policy.files import (
+    AgreementFile,
+    AssessmentFile,
     ClassificationFile,
     DatasetFile,
     FocalPointsFile,
@@ -16,14 +19,20 @@ from dtm_sharing.policy.files import (
     LevelMark,
     Names,
     OperationFile,
+    OverlayFile,
     Part,
     PersonPart,
     Refers,
+    RelationPart,
+    RelationsFile,
     RequestFile,
+    WaiverFile,
 )
 from dtm_sharing.policy.problems import Problem, did_you_mean, quoted
 from dtm_sharing.policy.shape import Document
 from dtm_sharing.policy.words import OURS, Words
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +48,25 @@ class Index:
     datasets: dict[str, DatasetFile] = field(default_factory=dict)
     people: dict[str, tuple[str, PersonPart]] = field(default_factory=dict)  # organization, person
     requests: dict[str, RequestFile] = field(default_factory=dict)
+    overlays: dict[str, tuple[Document, OverlayFile]] = field(default_factory=dict)
+    assessments: dict[str, AssessmentFile] = field(default_factory=dict)
+    relations: dict[str, tuple[Source, RelationPart]] = field(default_factory=dict)
+    waivers: dict[str, tuple[Document, WaiverFile]] = field(default_factory=dict)
+    agreements: dict[str, tuple[Document, AgreementFile]] = field(default_factory=dict)
+    whole: bool = True  # False: a file that could not be read, or has faults, may name a rule
+    whole_operations: bool = True  # False: the same of operations
+    kept: dict[Callable[[Index], Any], Any] = field(default_factory=dict)  # see once()
 
     @property
     def organizations(self) -> KeysView[str]:
         return self.names.get("organization", {}).keys()
+
+    def once(self, make: Callable[[Index], _Made]) -> _Made:
+        """What ``make`` finds in the whole folder, found once for the checks of all documents."""
+        if make not in self.kept:
+            self.kept[make] = make(self)
+        made: _Made = self.kept[make]
+        return made
 
     def is_stranger(self, person: str, organization: str | None) -> bool:
         """Whether this focal point is another organization's; False where either does not exist."""
@@ -56,12 +80,18 @@ def index(documents: Iterable[Document], unread: Mapping[str, bytes]) -> tuple[I
     ``documents`` are in order of file. ``unread`` are the files that could not be understood: what they may
     name is not called missing.
     """
-    found = Index(_words(documents))
+    documents = tuple(documents)
+    sound = not unread and all(each.sound for each in documents if each.kind in _WITH_RULES)
+    placed = not unread and all(each.sound for each in documents if each.kind == "operation")
+    found = Index(_words(documents), whole=sound, whole_operations=placed)
     problems = [*_one_classification(documents, unread), *_names(documents, found)]
     for document in documents:
         _enter(document.part, document, found)
     problems += _references(documents, found, _ids_in(unread))
     return found, problems
+
+
+_WITH_RULES = ("indicators", "relations", "overlay", "assessment")
 
 
 def _words(documents: Iterable[Document]) -> Words:
@@ -77,21 +107,23 @@ def _words(documents: Iterable[Document]) -> Words:
 
 
 def _enter(part: Part, document: Document, index: Index) -> None:
+    """Two with the same id are a problem by themselves; the first is what the checks look at."""
     match part:
         case IndicatorsFile():
             for position, each in enumerate(part.indicators or ()):
                 levels = _levels(part, each, document.data["indicators"][position])
                 if levels is not None:
                     index.levels.setdefault(each.id, index.words.levels(levels))
-        case OperationFile():
-            index.operations.setdefault(part.id, part)
-        case DatasetFile():
-            index.datasets.setdefault(part.id, part)
-        case RequestFile():
-            index.requests.setdefault(part.id, part)
         case FocalPointsFile():
             for person in part.people or ():
                 index.people.setdefault(person.id, (part.id, person))
+        case RelationsFile():
+            for position, relation in enumerate(part.relations or ()):
+                index.relations.setdefault(relation.id, (document.at("relations", position), relation))
+        case OverlayFile() | WaiverFile() | AgreementFile():
+            getattr(index, f"{document.kind}s").setdefault(part.id, (document, part))
+        case OperationFile() | DatasetFile() | RequestFile() | AssessmentFile():
+            getattr(index, f"{document.kind}s").setdefault(part.id, part)
 
 
 def _levels(family: IndicatorsFile, each: IndicatorPart, raw: object) -> Mapping[Grain, str] | None:

@@ -52,18 +52,18 @@ class Document:
         return _marks(type(self.part), self.data)
 
 
-def document(text: Text) -> tuple[Document | None, list[Problem]]:
+def document(text: Text, kinds: Mapping[str, type[Part]] = KINDS) -> tuple[Document | None, list[Problem]]:
     """The document, or None where even the kind is not known; and what is wrong with its shape."""
     if not isinstance(text.data, dict):
         sentence = "this file is no mapping; write 'kind: …', 'id: …' and so on, each on its own line"
         return None, [] if text.problems else [Problem(text.file, *text.place.of(()), sentence)]
     kind = text.data.get("kind", EMPTY)
-    if not isinstance(kind, str) or kind not in KINDS:
-        given = f"{quoted(kind)} is not a kind of policy file{instead(str(kind), KINDS)}"
-        missing = f"'kind' is missing; write one of {', '.join(KINDS)}"
+    if not isinstance(kind, str) or kind not in kinds:
+        given = f"{quoted(kind)} is not a kind of policy file{instead(str(kind), kinds)}"
+        missing = f"'kind' is missing; write one of {', '.join(kinds)}"
         sentence = missing if kind is EMPTY else given
         return None, [Problem(text.file, *text.place.of(("kind",)), sentence)]
-    model = KINDS[kind]
+    model = kinds[kind]
     try:
         part = model.model_validate(text.data)
     except ValidationError as faults:
@@ -82,7 +82,12 @@ def _problems(found: Document, faults: list[ErrorDetails]) -> Iterator[Problem]:
         for path in (fault["loc"] for fault in faults if fault["type"] == "extra_forbidden")
     }
     for fault in faults:
-        known = fault["input"] is UNREADABLE or (fault["type"] == "missing" and fault["loc"] in misspelled)
+        known = (
+            fault["input"] is UNREADABLE
+            or (fault["type"] == "missing" and fault["loc"] in misspelled)
+            # pydantic does not count the items that have a fault of their own
+            or (fault["type"] == "too_short" and len(fault["input"]) >= fault["ctx"]["min_length"])
+        )
         if not known:
             yield _problem(found, fault)
 
@@ -96,6 +101,8 @@ def _problem(found: Document, fault: ErrorDetails) -> Problem:
     key = f"an item of {quoted(name)}" if path and isinstance(path[-1], int) else quoted(name)
     if fault["type"] == "extra_forbidden":
         model = _model_at(type(found.part), path[:-1])
+        if name in model.gone:
+            return found.problem_at_key(path, f"{key} is no key of {model.noun} any more: {model.gone[name]}")
         known = did_you_mean(name, model.model_fields)
         return found.problem_at_key(path, f"{key} is not a key of {model.noun}{known}")
     if fault["type"] == "missing":
@@ -144,8 +151,9 @@ def _sentence(fault: ErrorDetails, name: str, key: str) -> str:
             return f"{key} must be a list; write [a, b], or each item on its own line after '- '"
         case "dict_type" | "model_type":
             return f"{key} must be a mapping; write its 'key: value' pairs on indented lines"
-        case "int_type":
-            return f"{key} must be a whole number, without quotes"
+        case "bool_type" | "int_type" as kind:
+            what = "a whole number" if kind == "int_type" else "true or false"
+            return f"{key} must be {what}, without quotes"
         case "greater_than_equal" | "less_than_equal":
             return f"{key} must be a number from 1 to 1000"
         case "too_short":
@@ -160,25 +168,30 @@ def _at_least(count: int) -> str:
 # ---------------------------------------------------------------------------------- walking the models
 
 
-def _plain(annotation: Any) -> Any:
+def plain(annotation: Any) -> Any:
     """The annotation without ``Annotated`` and ``| None``."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in (Union, types.UnionType):
-        return _plain(next(each for each in get_args(annotation) if each is not type(None)))
+        return plain(next(each for each in get_args(annotation) if each is not type(None)))
     return annotation
 
 
 def _model_at(model: type[Part], path: Path) -> type[Part]:
     annotation: Any = model
     for step in path:
-        annotation = _plain(annotation)
-        if isinstance(annotation, type) and issubclass(annotation, Part):
-            annotation = annotation.model_fields[str(step)].annotation
-        else:  # a tuple[X, ...] or a dict[K, X]
-            annotation = get_args(annotation)[0 if isinstance(step, int) else 1]
-    found: type[Part] = _plain(annotation)
+        annotation = below(annotation, step)
+    found: type[Part] = plain(annotation)
     return found
+
+
+def below(annotation: Any, step: str | int) -> Any:
+    """The annotation of the value at this key, or at any place of a list."""
+    annotation = plain(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation.model_fields[str(step)].annotation
+    # a tuple[X, ...] or a dict[K, X]
+    return get_args(annotation)[0 if isinstance(step, int) else 1]
 
 
 def _salvaged(model: type[Part], data: Any) -> Part:
@@ -194,10 +207,10 @@ def _salvaged(model: type[Part], data: Any) -> Part:
 
 
 def _fitting(annotation: Any, value: Any) -> Any:
-    plain = _plain(annotation)
-    if isinstance(plain, type) and issubclass(plain, Part):
-        return _salvaged(plain, value)
-    of = _plain(get_args(plain)[0]) if get_origin(plain) is tuple else None
+    bare = plain(annotation)
+    if isinstance(bare, type) and issubclass(bare, Part):
+        return _salvaged(bare, value)
+    of = plain(get_args(bare)[0]) if get_origin(bare) is tuple else None
     if isinstance(of, type) and issubclass(of, Part):
         return tuple(_salvaged(of, item) for item in value) if isinstance(value, tuple) else None
     try:
@@ -231,7 +244,7 @@ def _plan(annotation: Any) -> _Plan | None:
     while get_origin(annotation) is Annotated:
         annotation, *metadata = get_args(annotation)
         marks += [each for each in metadata if isinstance(each, Names | Refers | LevelMark)]
-    annotation = _plain(annotation)
+    annotation = plain(annotation)
     items = keys = values = None
     fields: dict[str, _Plan] = {}
     if isinstance(annotation, type) and issubclass(annotation, Part):

@@ -121,7 +121,7 @@ def _end_of(text: str) -> tuple[int, int]:
     return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
-def _events(text: str) -> Iterator[Event]:
+def events(text: str) -> Iterator[Event]:
     """The parser's events; whatever goes wrong in it is _NotYaml with a position."""
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
@@ -183,7 +183,7 @@ class _Reader:
         self.problems.append(Problem(self.file, line, column, sentence))
 
     def document(self, text: str) -> tuple[Any, Place]:
-        self.events = _events(text)
+        self.events = events(text)
         next(self.events)  # the start of the stream
         start = next(self.events)
         if isinstance(start, StreamEndEvent):
@@ -243,10 +243,17 @@ def _at(event: Event) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
+def is_text(plain: str) -> bool:
+    """Whether these signs, without quotes, are read as the text that they are."""
+    return isinstance(_resolved(plain), str)
+
+
 def _scalar(event: ScalarEvent) -> Any:
     text: str = event.value
-    if not event.implicit[0]:  # quoted, or a block: always text
-        return text
+    return _resolved(text) if event.implicit[0] else text  # else quoted, or a block: always text
+
+
+def _resolved(text: str) -> Any:
     if text in _NULL:
         return EMPTY
     if text in _BOOL:

@@ -209,6 +209,22 @@ class Credentials:
             ) from error
 
 
+def live(path: Path) -> tuple[Credential, ...]:
+    """What may be known of the live passwords without their key: whose, for which channel, how old.
+
+    Raises:
+        StoreFailed: the file cannot be read, or is another program's.
+    """
+    query = "SELECT * FROM credential WHERE revoked_at IS NULL ORDER BY focal_point, channel"
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
+        with closing(connection) as database:
+            database.row_factory = sqlite3.Row
+            return tuple(_credential(row) for row in database.execute(query))
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        raise StoreFailed(f"{path}: the credentials cannot be read: {error}") from error
+
+
 def _live(database: sqlite3.Connection, focal_point: str, channel: str) -> sqlite3.Row | None:
     query = "SELECT * FROM credential WHERE focal_point = ? AND channel = ? AND revoked_at IS NULL"
     row: sqlite3.Row | None = database.execute(query, (focal_point, channel)).fetchone()

@@ -12,16 +12,17 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dtm_sharing import detect
 from dtm_sharing.classify import identify
 from dtm_sharing.errors import TableUnreadable
-from dtm_sharing.model import Dataset, Header, Stage, TableProfile
+from dtm_sharing.model import Dataset, Grain, Header, Policy, Stage, TableProfile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,28 +86,55 @@ def name_columns(frame: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, t
     return frame.set_axis([header.key for header in headers], axis="columns"), headers
 
 
-def profile_frame(
+def profile_frame(  # noqa: PLR0913 - each of the last is a fact that the frame cannot tell
     frame: pd.DataFrame,
+    policy: Policy,
     dataset: Dataset,
     *,
     stage: Stage | None = None,
     round_: str | None = None,
     whole: bool = False,
+    aggregated_to: Grain | None = None,
 ) -> TableProfile:
-    """What may be known of a frame without looking at a cell; its columns are keys or headers as in the file.
+    """What a decision may know of a frame; its columns are keys or headers as in the file.
+
+    Every cell is looked at for what it says of the grain (``detect.grain_evidence``); none is kept.
 
     Raises:
         TableUnreadable: as ``name_columns``.
     """
     headers = _headers([str(name) for name in frame.columns], dataset, f"The table of {dataset.id}")
-    return TableProfile(dataset.id, headers, len(frame), stage, round_, whole)
+    named = frame.set_axis([header.key for header in headers], axis="columns")
+    declared = replace(dataset, grain=aggregated_to or dataset.grain)
+    evidence = detect.grain_evidence(named, declared, _identifying(policy, dataset, headers))
+    return TableProfile(
+        dataset.id, headers, len(frame), stage, round_, whole, evidence, aggregated_to=aggregated_to
+    )
 
 
 def profile(
-    table: Table, dataset: Dataset, *, stage: Stage | None = None, round_: str | None = None
+    table: Table,
+    policy: Policy,
+    dataset: Dataset,
+    *,
+    stage: Stage | None = None,
+    round_: str | None = None,
 ) -> TableProfile:
-    """What may be known of a table that was read from a file without looking at a cell."""
-    return TableProfile(dataset.id, table.headers, len(table.frame), stage, round_, table.whole)
+    """What a decision may know of a table that was read from a file: as ``profile_frame``."""
+    evidence = detect.grain_evidence(table.frame, dataset, _identifying(policy, dataset, table.headers))
+    return TableProfile(dataset.id, table.headers, len(table.frame), stage, round_, table.whole, evidence)
+
+
+def _identifying(policy: Policy, dataset: Dataset, headers: Iterable[Header]) -> dict[str, Grain]:
+    """The columns that tell units of a grain apart, by key; a "please specify" beside one does not."""
+    indicators = {column.name: policy.indicators[column.indicator] for column in dataset.columns}
+    return {
+        header.key: grain
+        for header in headers
+        if header.question is None
+        and header.name in indicators
+        and (grain := indicators[header.name].identifies)
+    }
 
 
 def digest(frame: pd.DataFrame) -> str:

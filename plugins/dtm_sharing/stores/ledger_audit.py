@@ -1,8 +1,9 @@
 """Proving a ledger unaltered: everything that can be recomputed from the entries' bytes is, and compared.
 
-Three passes over one snapshot, a page at a time: entries with their tree; checkpoints; rows drawn from the
-entries. An altered body is named before anything that follows from it. What no look at the file alone can
-show is a tree that was rebuilt as a whole: for that, a checkpoint or a receipt kept outside is compared.
+Passes over one snapshot, a page at a time: entries with their tree; checkpoints; rows drawn from the
+entries; policies that were in force. An altered body is named before anything that follows from it. What no
+look at the file alone can show is a tree that was rebuilt as a whole: for that, a checkpoint or a receipt
+kept outside is compared.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 
 from dtm_sharing import ledger
-from dtm_sharing.errors import LedgerAltered
+from dtm_sharing.errors import LedgerAltered, UsageProblem
 from dtm_sharing.stores import ledger_rows as rows
 from dtm_sharing.stores import ledger_tables as tables
+from dtm_sharing.stores.ledger_policies import adoptions, read_bundle
+from dtm_sharing.stores.ledger_projections import DISPATCH, PROJECTIONS, PUBLICATION, Projection
 
 PAGE = 1000  # entries read at a time
 
@@ -38,8 +41,7 @@ def audit(
     connection: Connection, verifier_key: str | None, checkpoint: str | None, receipt: str | None
 ) -> Verified:
     """Verify the ledger behind a connection. Arguments and errors as in ``Ledger.verify``."""
-    expected = {*tables.entry.metadata.tables} - {tables.finding.name}  # that one comes with its first row
-    if missing := expected - {*sa.inspect(connection).get_table_names()}:
+    if missing := {*tables.entry.metadata.tables} - {*sa.inspect(connection).get_table_names()}:
         raise LedgerAltered(f"the table {min(missing)} was removed from the ledger's database")
     try:
         return _audit(connection, verifier_key, checkpoint, receipt)
@@ -59,8 +61,9 @@ def _audit(
     notes = _check_stored_checkpoints(connection, meta["origin"], verifier_key, frontier.size)
     for note in held:
         _check_checkpoint(connection, note, meta["origin"], verifier_key, frontier.size)
-    disclosed = sum(_check_projection(connection, each, meta["salt"]) for each in rows.PROJECTIONS)
+    disclosed = sum(_check_projection(connection, each, meta["salt"]) for each in PROJECTIONS)
     _count(connection, tables.disclosure, disclosed, "rows in the table disclosure")
+    _check_policies(connection)
     return Verified(frontier.size, frontier.root, notes)
 
 
@@ -208,35 +211,26 @@ def _check_receipt(connection: Connection, receipt: str, size: int) -> None:
 # ----------------------------------------------------------------------------------- rows drawn from it
 
 
-def _check_projection(connection: Connection, projection: rows.Projection, salt: bytes) -> int:
+def _check_projection(connection: Connection, projection: Projection, salt: bytes) -> int:
     """Every entry that made a row still has it, as it was; and no row stands without its entry.
 
     Returns: how many of them are disclosures.
     """
-    if projection is rows.FINDING and not tables.has_findings(connection):
-        _check_none(connection, projection)
-        return 0
     start = made = disclosed = 0
     while page := _first_entries(connection, projection, start):
         for entry in page:
             body = json.loads(entry["body"])
             row = _check_row(connection, projection, entry, body, salt)
-            if projection in (rows.DISPATCH, rows.PUBLICATION):
+            if projection in (DISPATCH, PUBLICATION):
                 disclosed += _check_state(connection, row, entry["seq"])
         made += len(page)
         start = page[-1]["seq"] + 1
-    if projection is not rows.PUBLICATION:
+    if projection is not PUBLICATION:
         _count(connection, projection.table, made, f"rows in the table {projection.table.name}")
     return disclosed
 
 
-def _check_none(connection: Connection, projection: rows.Projection) -> None:
-    """Where the table is missing, so must be the entries: a ledger of before there were findings."""
-    for entry in _first_entries(connection, projection, 0):
-        raise LedgerAltered(f"the row of entry {entry['seq']} was removed with its table", entry["seq"])
-
-
-def _first_entries(connection: Connection, projection: rows.Projection, start: int) -> list[RowMapping]:
+def _first_entries(connection: Connection, projection: Projection, start: int) -> list[RowMapping]:
     entry = tables.entry.c
     query = sa.select(tables.entry).where(entry.event_type.in_(projection.event_types), entry.seq >= start)
     return list(connection.execute(query.order_by(entry.seq).limit(PAGE)).mappings())
@@ -244,13 +238,13 @@ def _first_entries(connection: Connection, projection: rows.Projection, start: i
 
 def _check_row(
     connection: Connection,
-    projection: rows.Projection,
+    projection: Projection,
     entry: RowMapping,
     body: Mapping[str, Any],
     salt: bytes,
 ) -> RowMapping:
     """The row that an entry made, once everything in it is what the entry says or commits to."""
-    seq, key, name = entry["seq"], body["subject"], projection.table.name
+    seq, key, name = entry["seq"], body[projection.keyed_by], projection.table.name
     row = _row(connection, projection.table, key)
     if row is None:
         raise LedgerAltered(f"the row of entry {seq} in the table {name} was removed", seq)
@@ -261,6 +255,8 @@ def _check_row(
     wrong += [each for each in data if each != "sealed" and data[each] != said.get(each)]
     if "organization" in row and row["organization"] != body.get("organization"):
         wrong.append("organization")
+    if projection.about and row[projection.about] != body["subject"]:
+        wrong.append(projection.about)
     if wrong:
         raise LedgerAltered(
             f"the row of entry {seq} in the table {name} was altered: {wrong[0]} is not what was recorded",
@@ -273,7 +269,7 @@ def _row(connection: Connection, table: sa.Table, key: str) -> RowMapping | None
     return connection.execute(sa.select(table).where(table.c.key == key)).mappings().first()
 
 
-def _salts(connection: Connection, key: str, projection: rows.Projection, seq: int) -> dict[str, bytes]:
+def _salts(connection: Connection, key: str, projection: Projection, seq: int) -> dict[str, bytes]:
     refs = {f"{key}/{each}": each for each in projection.sealed}
     query = sa.select(tables.sealed_field).where(tables.sealed_field.c.ref.in_(refs))
     salts = {refs[each["ref"]]: each["salt"] for each in connection.execute(query).mappings()}
@@ -283,7 +279,7 @@ def _salts(connection: Connection, key: str, projection: rows.Projection, seq: i
     return salts
 
 
-def _pid(connection: Connection, projection: rows.Projection, row: RowMapping) -> str | None:
+def _pid(connection: Connection, projection: Projection, row: RowMapping) -> str | None:
     if projection.person is None:
         return None
     organization, focal_point = (row[each] for each in projection.person)
@@ -334,3 +330,27 @@ def _check_disclosure(
                 f"the disclosure of entry {last['seq']} was altered: {name} is not what was recorded",
                 last["seq"],
             )
+
+
+# ----------------------------------------------------------------------------------------------- policies
+
+
+def _check_policies(connection: Connection) -> None:
+    """Every policy that was adopted is kept, file by file, as it was; and no other is."""
+    digests: set[str] = set()
+    for seq, digest in adoptions(connection):
+        if digest in digests:
+            continue
+        digests.add(digest)
+        try:
+            read_bundle(connection, digest)
+        except (LedgerAltered, UsageProblem) as problem:
+            raise LedgerAltered(
+                f"what entry {seq} put in force is not kept as it was: {problem}", seq
+            ) from None
+    bundle, file = tables.policy_bundle.c, tables.policy_file
+    kept = {*connection.execute(sa.select(bundle.digest).distinct()).scalars()}
+    if strange := kept - digests:
+        raise LedgerAltered(f"the ledger keeps {len(strange)} policies that were never in force")
+    files = connection.execute(sa.select(sa.func.count(bundle.sha256.distinct()))).scalar_one()
+    _count(connection, file, files, "files of policies")

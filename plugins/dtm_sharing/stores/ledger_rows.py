@@ -1,39 +1,46 @@
-"""The ledger's rows: how a dispatch, a publication and a table become rows, and what an entry says of each.
+"""The ledger's rows: how a dispatch, a publication, a decision and a table become rows, and back.
 
-A row can be edited by whoever holds the file, an entry cannot. So the entry holds in the open what its
-partner may see, and a salted commitment to everything else that stands in the row.
+What an entry says of each stands in ``ledger_projections``.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Table
+from sqlalchemy import RowMapping
 
 from dtm_sharing import ledger
 from dtm_sharing.errors import LedgerAltered, UsageProblem
 from dtm_sharing.model import (
+    Audience,
+    DecisionRecord,
     Delivery,
     Disclosure,
     Dispatch,
     DispatchState,
     Entry,
     Finding,
+    Grain,
+    GrainEvidence,
+    Header,
+    Holding,
     Level,
     Method,
     Publication,
     Stage,
+    TableProfile,
     TableRef,
     Urgency,
 )
-from dtm_sharing.stores import ledger_tables as tables
+from dtm_sharing.records import DECISIONS
 
 _NAMESPACE = uuid.UUID("9a4c9f3e-52a1-4b0e-8d3e-6f2f4a1d7c55")  # ours, drawn once; it is part of the format
 
@@ -53,18 +60,31 @@ AFTER_DELIVERY: Mapping[Delivery, str] = {
     Delivery.NOT_SENT: "dispatch.deferred",
     Delivery.OUTCOME_UNKNOWN: "dispatch.outcome_unknown",
 }
-# A person's finding: the event that says so, and the state that follows.
+# A person's finding about a dispatch: the event that says so, and the state that follows.
 AFTER_FINDING: Mapping[Finding, tuple[str, DispatchState]] = {
     Finding.ARRIVED: ("dispatch.reconciled", DispatchState.SENT),
     Finding.NOT_ARRIVED: ("dispatch.voided", DispatchState.NOT_ARRIVED),
     Finding.CANCELLED: ("dispatch.voided", DispatchState.CANCELLED),
+    Finding.RECALLED: ("dispatch.recalled", DispatchState.RECALLED),
 }
-FINDINGS = tuple(sorted({kind for kind, _ in AFTER_FINDING.values()}))
+PUBLICATION_RECALLED = "release.recalled"
+FINDINGS = tuple(sorted({PUBLICATION_RECALLED, *(kind for kind, _ in AFTER_FINDING.values())}))
 MOVES = frozenset({*STATE_AFTER, *FINDINGS})  # all that changes the state of a row
-VOID = frozenset({DispatchState.NOT_ARRIVED, DispatchState.CANCELLED})
-# Types that stand for a change of a row; an entry of one without its row would be a lie.
-RESERVED = frozenset({*MOVES, "dispatch.late_attempt", "table.registered"})
-FOLLOWED = ("dispatch.", "release.announced", "release.published")  # their subject is the key of a row
+BEGINNINGS = frozenset({"dispatch.intent", "release.announced"})  # the first move of each row
+# After these, whoever the row is for has it, may have it, or will have it if nobody intervenes.
+REACHING = frozenset(
+    {kind for kind, state in STATE_AFTER.items() if state.may_reach}
+    | {kind for kind, state in AFTER_FINDING.values() if state.may_reach}
+)
+# By these somebody may come to hold what they did not hold before: what had failed can turn out to be there.
+GROWING = frozenset({*BEGINNINGS, AFTER_FINDING[Finding.ARRIVED][0]})
+TAKEN_BACK = frozenset({DispatchState.NOT_ARRIVED, DispatchState.CANCELLED, DispatchState.RECALLED})
+# Types that stand for a row or a change of one; an entry of one without its row would be a lie.
+RESERVED = frozenset(
+    {*MOVES, *DECISIONS.values(), "dispatch.late_attempt", "table.registered", "policy.adopted"}
+)
+# The subject of these is the key of a row.
+FOLLOWED = ("dispatch.", "release.announced", "release.published", PUBLICATION_RECALLED)
 
 PUBLIC_ORGANIZATION = "public"
 PUBLICATION_METHOD = "publication"
@@ -78,6 +98,8 @@ EXTRACT = (
     "round",
     "level",
     "columns",
+    "indicators",
+    "grain",
     "rows",
     "method",
     "focal_point",
@@ -85,76 +107,6 @@ EXTRACT = (
     "artefact_path",
     "artefact_sha256",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """Rows that an event type makes: which fields its entry shows, and to which it only commits.
-
-    Column names and small counts can be sensitive, so they are sealed; bare hashes are searchable, so
-    digests are sealed as well (notes on the ledger's privacy: ``docs/decisions``). ``person``: the columns
-    with organization and id of the focal point whom the entry names by a random id.
-    """
-
-    event_types: tuple[str, ...]
-    table: Table
-    shown: tuple[str, ...]
-    sealed: tuple[str, ...]
-    person: tuple[str, str] | None = None
-
-    def data(
-        self, row: Mapping[str, Any], salts: Mapping[str, bytes], ledger_salt: bytes, pid: str | None
-    ) -> dict[str, Any]:
-        """What the entry of a row says; made when it is written, and again when it is verified."""
-        seals = {name: ledger.commitment(str(row[name]).encode(), salts[name]).hex() for name in self.sealed}
-        data = {name: row[name] for name in self.shown} | {"sealed": seals}
-        if "columns" in self.sealed:
-            data["columns_id"] = keyed_id(ledger_salt, "columns", row["columns"])
-        if self.person:
-            data["person"] = pid
-        return data
-
-
-DISPATCH = Projection(
-    ("dispatch.intent",),
-    tables.dispatch,
-    # The entry goes with the message as a receipt: it shows what the message's own text says, and no more.
-    shown=("agreement", "method"),
-    sealed=(
-        "urgency",
-        "purpose",
-        "dataset",
-        "round",
-        "level",
-        "columns",
-        "rows",
-        "focal_point",
-        "policy_digest",
-        "artefact_path",
-        "artefact_sha256",
-    ),
-    person=("organization", "focal_point"),
-)
-PUBLICATION = Projection(
-    ("release.announced",),
-    tables.disclosure,
-    shown=("agreement", "urgency", "purpose", "dataset", "round", "level", "method", "focal_point"),
-    sealed=("columns", "rows", "policy_digest", "artefact_path", "artefact_sha256"),
-)
-TABLE = Projection(
-    ("table.registered",),
-    tables.registered_table,
-    shown=("dataset", "stage", "round", "number"),
-    sealed=("path", "sha256", "rows"),
-)
-FINDING = Projection(
-    FINDINGS,
-    tables.finding,
-    shown=("finding", "by_organization"),
-    sealed=("by_focal_point", "reason"),  # what a person writes may name people
-    person=("by_organization", "by_focal_point"),
-)
-PROJECTIONS = (DISPATCH, PUBLICATION, TABLE, FINDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,18 +158,18 @@ def entry_columns(body: bytes) -> dict[str, Any]:
 
 
 def state_after(event_type: str, data: Mapping[str, Any]) -> DispatchState:
-    """The state that an event of ``MOVES`` leads to; of what was voided, its finding says which."""
+    """The state that an event of ``MOVES`` leads to; where a person found so, the finding says which."""
     if event_type in FINDINGS:
         return AFTER_FINDING[Finding(data["finding"])][1]
     return STATE_AFTER[event_type]
 
 
 def is_disclosed(before: DispatchState | None, state: DispatchState) -> bool:
-    """Whether a dispatch stands among the disclosures: also where what may have left was voided.
+    """Whether a row stands among the disclosures: also where what may have left was voided or recalled.
 
     That a person found it not to have arrived is an answer to an auditor, and no reason to say nothing.
     """
-    return state.is_held or (state in VOID and before is not None and before.is_held)
+    return state.is_held or (state in TAKEN_BACK and before is not None and before.is_held)
 
 
 # ------------------------------------------------------------------------------------ values and rows
@@ -235,7 +187,9 @@ def dispatch_row(dispatch: Dispatch) -> dict[str, Any]:
         "urgency": dispatch.urgency.value,
         "level": dispatch.level.label,
         "method": dispatch.method.value,
-        "columns": _columns_text(dispatch.columns),
+        "columns": _text(list(dispatch.columns)),
+        "indicators": _text(list(dispatch.indicators)),
+        "grain": dispatch.grain.value,
     }
 
 
@@ -248,7 +202,9 @@ def publication_row(publication: Publication) -> dict[str, Any]:
         "dataset": publication.dataset,
         "round": publication.round,
         "level": publication.level.label,
-        "columns": _columns_text(publication.columns),
+        "columns": _text(list(publication.columns)),
+        "indicators": _text(list(publication.indicators)),
+        "grain": publication.grain.value,
         "rows": publication.rows,
         "method": PUBLICATION_METHOD,
         "focal_point": None,
@@ -274,7 +230,7 @@ def to_dispatch(row: RowMapping) -> Dispatch:
                 "urgency": Urgency(row["urgency"]),
                 "level": Level[row["level"].upper()],
                 "method": Method(row["method"]),
-                "columns": tuple(json.loads(row["columns"])),
+                **_contents(row),
             }
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -294,7 +250,7 @@ def standing(row: RowMapping, since: str, now: str, finding: RowMapping | None) 
 
 
 def to_disclosure(row: RowMapping) -> Disclosure:
-    values = {name: row[name] for name in (*EXTRACT, "entry") if name != "artefact_path"}
+    values = {name: row[name] for name in ("key", *EXTRACT, "entry") if name != "artefact_path"}
     try:
         return Disclosure(
             **values
@@ -302,7 +258,7 @@ def to_disclosure(row: RowMapping) -> Disclosure:
                 "sent_at": datetime.fromisoformat(row["sent_at"]),
                 "urgency": Urgency(row["urgency"]) if row["urgency"] else None,
                 "level": Level[row["level"].upper()],
-                "columns": tuple(json.loads(row["columns"])),
+                **_contents(row),
                 "state": state(row),
             }
         )
@@ -317,6 +273,78 @@ def to_ref(row: RowMapping) -> TableRef:
         )
     except ValueError as error:
         raise _unreadable("registered table") from error
+
+
+def to_holding(row: RowMapping, since: str, entry: int) -> Holding:
+    """``row`` of a dispatch or a publication; since which moment, and which entry says so."""
+    try:
+        return Holding(
+            dataset=row["dataset"],
+            round=row["round"],
+            grain=Grain(row["grain"]),
+            indicators=_indicators(row["indicators"]),
+            holder=row["organization"],
+            since=date.fromisoformat(since[: len("2026-01-01")]),
+            entry=entry,
+        )
+    except (ValueError, TypeError) as error:
+        raise _unreadable("dispatch or publication") from error
+
+
+@functools.lru_cache(maxsize=1024)
+def _indicators(text: str) -> tuple[str, ...]:
+    """Read once, for thousands of extracts share one text."""
+    return tuple(json.loads(text))
+
+
+def decision_row(record: DecisionRecord) -> dict[str, Any]:
+    """Without its key.
+
+    Raises:
+        UsageProblem: profile or answer hold what JSON of ours cannot.
+    """
+    return {
+        "agreement": record.audience.agreement,
+        "urgency": record.audience.urgency.value if record.audience.urgency else None,
+        "policy_digest": record.policy_digest,
+        "as_of": record.as_of.isoformat(),
+        "ledger_size": record.ledger_size,
+        "profile": _text(_profile_json(record.profile)),
+        "answer": _text(dict(record.answer)),
+    }
+
+
+def to_decision(row: Mapping[str, Any]) -> DecisionRecord:
+    try:
+        return DecisionRecord(
+            profile=_to_profile(json.loads(row["profile"])),
+            audience=Audience(row["agreement"], Urgency(row["urgency"]) if row["urgency"] else None),
+            policy_digest=row["policy_digest"],
+            as_of=date.fromisoformat(row["as_of"]),
+            ledger_size=row["ledger_size"],
+            answer=json.loads(row["answer"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unreadable("decision") from error
+
+
+def _profile_json(profile: TableProfile) -> dict[str, Any]:
+    return asdict(profile) | {
+        "headers": [[each.position, each.name, each.question, each.key] for each in profile.headers],
+        "evidence": [[each.grain, each.why, each.column] for each in profile.evidence],
+    }
+
+
+def _to_profile(value: Mapping[str, Any]) -> TableProfile:
+    return TableProfile(
+        **{
+            **value,
+            "headers": tuple(Header(*each) for each in value["headers"]),
+            "stage": Stage(value["stage"]) if value["stage"] else None,
+            "evidence": tuple(GrainEvidence(Grain(grain), *rest) for grain, *rest in value["evidence"]),
+            "aggregated_to": Grain(value["aggregated_to"]) if value["aggregated_to"] else None,
+        }
+    )
 
 
 def one_line(reason: str) -> str:
@@ -335,8 +363,17 @@ def one_line(reason: str) -> str:
     return words
 
 
-def _columns_text(columns: tuple[str, ...]) -> str:
-    return ledger.canonical_json(list(columns)).decode()
+def _contents(row: RowMapping) -> dict[str, Any]:
+    """What is in an extract, out of its row."""
+    return {
+        "columns": tuple(json.loads(row["columns"])),
+        "indicators": tuple(json.loads(row["indicators"])),
+        "grain": Grain(row["grain"]),
+    }
+
+
+def _text(value: Any) -> str:
+    return ledger.canonical_json(value).decode()
 
 
 def _unreadable(kind: str) -> LedgerAltered:

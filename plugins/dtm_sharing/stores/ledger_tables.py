@@ -70,6 +70,8 @@ entry = Table(
     Index("ledger_entry_organization", "organization", "organization_seq", unique=True),
     Index("ledger_entry_row", "row_key", "seq"),
     Index("ledger_entry_type", "event_type", "seq"),
+    # What an organization holds follows from its entries: all that it takes is here, so no body is read.
+    Index("ledger_entry_moves", "organization", "row_key", "seq", "event_type", "occurred_at"),
 )
 
 node = Table(
@@ -108,6 +110,8 @@ def _extract_columns(*, public: bool) -> tuple[Column[Any], ...]:
         Column("round", Text, nullable=False),
         Column("level", Text, nullable=False),
         Column("columns", Text, nullable=False),  # canonical JSON
+        Column("indicators", Text, nullable=False),  # canonical JSON
+        Column("grain", Text, nullable=False),
         Column("rows", BigInteger, nullable=False),
         Column("method", Text, nullable=False),
         Column("focal_point", Text, nullable=public),
@@ -126,6 +130,7 @@ dispatch = Table(
     Column("fence", Integer, nullable=False),
     Column("lease_until", Text),
     Index("dispatch_state", "state"),
+    Index("dispatch_organization", "organization"),
 )
 
 disclosure = Table(
@@ -142,11 +147,41 @@ disclosure = Table(
 finding = Table(
     "finding",
     _tables,
-    Column("key", Text, primary_key=True),  # of the dispatch
+    Column("key", Text, primary_key=True),  # id of the event that says so: what arrived may be recalled later
+    Column("row_key", Text, nullable=False),  # of the dispatch or publication
     Column("finding", Text, nullable=False),
     Column("by_organization", Text, nullable=False),
     Column("by_focal_point", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+decision = Table(
+    "decision",
+    _tables,
+    Column("key", Text, primary_key=True),  # id of the event that says so
+    Column("agreement", Text),  # None: for everyone
+    Column("urgency", Text),
+    Column("policy_digest", Text, nullable=False),
+    Column("as_of", Text, nullable=False),
+    Column("ledger_size", BigInteger, nullable=False),  # when what the audience holds was read
+    Column("profile", Text, nullable=False),  # canonical JSON
+    Column("answer", Text, nullable=False),  # canonical JSON
+)
+
+# A policy's files, each apart, so that one which names people can be erased without the others.
+policy_file = Table(
+    "policy_file",
+    _tables,
+    Column("sha256", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+policy_bundle = Table(
+    "policy_bundle",
+    _tables,
+    Column("digest", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
 )
 
 registered_table = Table(
@@ -178,11 +213,6 @@ sealed_field = Table(
     Column("ref", Text, primary_key=True),  # <key>/<field>
     Column("salt", LargeBinary, nullable=False),
 )
-
-
-def has_findings(connection: Connection) -> bool:
-    """Whether the table of findings is there: a ledger of an earlier version gets it with its first one."""
-    return sa.inspect(connection).has_table(finding.name)
 
 
 def _append_only() -> Iterator[str]:

@@ -1,32 +1,74 @@
-"""The policy folder on disk. Nothing in it is silently left out."""
+"""The policy folder on disk. Nothing in it is silently left out, and nothing may be missing from it.
+
+``SHA256SUMS`` at its top lists every file that is read, in the format of ``sha256sum``. A folder that was
+copied half is valid YAML too, and may be looser than the whole: without this list nobody would notice. It is
+against accidents; against malice there are the review of changes, and the digest in the ledger.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
-from pathlib import Path
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 from dtm_sharing import policy
-from dtm_sharing.errors import PolicyInvalid, UsageProblem
+from dtm_sharing.errors import PolicyInvalid, StoreFailed, UsageProblem
 from dtm_sharing.model import Policy
 from dtm_sharing.policy import Problem
 
 # Not policy: the generated JSON schemas at the top, and given/expect tests at any depth.
 _SCHEMAS, _TESTS = "schemas", "tests"
+SEAL = "SHA256SUMS"
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _BACKUPS = ("~", ".bak", ".orig", ".rej", ".swp", ".swo", ".tmp")
 
 
 def read_policies(folder: Path) -> Policy:
-    """The policy of a folder: every ``*.yaml`` below it, but ``schemas/`` and ``tests/``.
+    """The policy of a sealed folder: every ``*.yaml`` below it, but ``schemas/`` and ``tests/``.
 
     Hidden files and editors' backups are no policy files. A file that looks like one and cannot be read as
-    one (``.yml``, ``.yaml.txt``, no permission) is a problem.
+    one (``.yml``, ``.yaml.txt``, no permission) is a problem. So is one that the seal does not have as it is.
 
     Raises:
         UsageProblem: there is no such folder.
         PolicyInvalid: with every problem of every file.
     """
     files, problems = _read(folder)
+    problems += _seal_problems(folder, files, problems)
+    return _parsed(files, problems)
+
+
+def policy_digest(folder: Path) -> str:
+    """The digest of the policy that ``read_policies`` would give, without parsing: to see whether it changed.
+
+    Raises:
+        UsageProblem: there is no such folder.
+        PolicyInvalid: a file cannot be read, has a name that ``read_policies`` refuses, or is not as sealed.
+    """
+    files, problems = _read(folder)
+    problems += _seal_problems(folder, files, problems)
+    if problems:
+        raise PolicyInvalid(tuple(sorted(problems)))
+    return policy.digest(files)
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Name → content of every policy file, sealed or not: for those who are about to change or seal them.
+
+    Raises:
+        UsageProblem: there is no such folder.
+        PolicyInvalid: a file cannot be read, or has a name that ``read_policies`` refuses.
+    """
+    files, problems = _read(folder)
+    if problems:
+        raise PolicyInvalid(tuple(sorted(problems)))
+    return files
+
+
+def _parsed(files: Mapping[str, bytes], problems: list[Problem]) -> Policy:
     try:
         loaded = policy.parse(files)
     except PolicyInvalid as invalid:
@@ -38,17 +80,104 @@ def read_policies(folder: Path) -> Policy:
     return loaded
 
 
-def policy_digest(folder: Path) -> str:
-    """The digest of the policy that ``read_policies`` would give, without parsing: to see whether it changed.
+# -------------------------------------------------------------------------------------------- the seal
+
+
+def seal(folder: Path) -> Path:
+    """Write the list of the folder's policy files as they are now, whole or not at all. Gives its path.
 
     Raises:
         UsageProblem: there is no such folder.
-        PolicyInvalid: a file cannot be read, or has a name that ``read_policies`` refuses.
+        PolicyInvalid: the policy does not load; the old list stays.
+        StoreFailed: the list cannot be written; the old one stays.
     """
     files, problems = _read(folder)
-    if problems:
-        raise PolicyInvalid(tuple(sorted(problems)))
-    return policy.digest(files)
+    _parsed(files, problems)
+    path = folder / SEAL
+    try:
+        _replace(path, sums(files))
+    except OSError as error:
+        raise StoreFailed(f"{path}: the seal cannot be written ({error.strerror})") from error
+    return path
+
+
+def sums(files: Mapping[str, bytes]) -> bytes:
+    """What ``SHA256SUMS`` says of these files: what ``sha256sum`` prints for them, in order of name."""
+    lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether the list says of every policy file what it is, and of nothing else.
+
+    Raises:
+        UsageProblem: there is no such folder.
+    """
+    files, problems = _read(folder)
+    return bool(files) and not problems and not _seal_problems(folder, files, problems)
+
+
+def _seal_problems(folder: Path, files: Mapping[str, bytes], known: Iterable[Problem]) -> list[Problem]:
+    """``known``: what is said already of files and folders that cannot be read; it is not said twice."""
+    if not files:
+        return []
+    review = f"review the folder, then run 'dtm-sharing seal {folder}'"
+    try:
+        text = (folder / SEAL).read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        sentence = f"the list of this folder's files is missing, so some may be missing too; {review}"
+        return [Problem(SEAL, 1, 1, sentence)]
+    except OSError as error:
+        return [Problem(SEAL, 1, 1, f"this file cannot be read: {error.strerror}")]
+    listed, problems = _listed(text, review)
+    told = {each.file for each in known}
+    for name in sorted({*listed, *files}):
+        if not told.isdisjoint((name, *(each.as_posix() for each in PurePosixPath(name).parents))):
+            continue
+        if name not in files:
+            sentence = f"{name!r} is listed here and is not in the folder; copy it again, or {review}"
+            problems.append(Problem(SEAL, listed[name][0], 1, sentence))
+        elif name not in listed:
+            problems.append(Problem(name, 1, 1, f"{SEAL} does not list this file; {review}"))
+        elif hashlib.sha256(files[name]).hexdigest() != listed[name][1]:
+            sentence = f"this file is not what {SEAL} says: edited since, or copied half; {review}"
+            problems.append(Problem(name, 1, 1, sentence))
+    return problems
+
+
+def _listed(text: str, review: str) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
+    """Name → line and hash, of the lines that are whole; and what is wrong with the others."""
+    listed: dict[str, tuple[int, str]] = {}
+    problems: list[Problem] = []
+    *lines, rest = text.split("\n")
+    for number, line in enumerate([*lines, *([rest] if rest else [])], start=1):
+        found = _SUM.fullmatch(line)
+        if found is None or number > len(lines):
+            sentence = f"this line is cut off, or is none of sha256sum's; {review}"
+            problems.append(Problem(SEAL, number, 1, sentence))
+        elif found[2] in listed:
+            sentence = f"{found[2]!r} is listed twice; {review}"
+            problems.append(Problem(SEAL, number, 1, sentence))
+        else:
+            listed[found[2]] = number, found[1]
+    return listed, problems
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Synced before it takes the old one's place: after a power cut there is one or the other."""
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o644)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+# --------------------------------------------------------------------------------------------- reading
 
 
 def _read(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
@@ -60,7 +189,7 @@ def _read(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
     problems: list[Problem] = []
     for name, path in _walk(folder, problems):
         is_file = path.is_file()
-        if sentence := _why_not(path.name, is_file=is_file):
+        if sentence := _why_not(name, is_file=is_file):
             problems.append(Problem(name, 1, 1, sentence))
         # A misnamed file is read all the same, so that what it names is not called missing as well.
         if is_file and name.lower().endswith((".yaml", ".yml")):
@@ -94,10 +223,13 @@ def _walk(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
 
 def _why_not(name: str, *, is_file: bool) -> str | None:
     """Why a file that seems to be a policy file is not one; None if it is one, or does not seem to be."""
-    if ".yaml" not in name.lower() and ".yml" not in name.lower():
+    last = name.rpartition("/")[2].lower()
+    if ".yaml" not in last and ".yml" not in last:
         return None
     if not name.endswith(".yaml"):
         return "a policy file's name ends in .yaml; rename this file, or begin its name with a dot"
     if not is_file:
         return "this is not a file that can be read; remove it or mend the link"
+    if not name.isprintable() or "\\" in name:
+        return "a policy file's name is plain text without a backslash; rename this file"
     return None

@@ -1,0 +1,165 @@
+"""The columns of a table as what they hold: the different texts, and per row which one.
+
+Each is looked at once, in Arrow; RE2 then sees every different text, and no cell twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+FEWEST = 20  # rows; in fewer, figures of one length that are all different may be so by chance
+
+_LETTERS_FIRST = r"[A-Za-z]{1,8}(?:[-_/.][A-Za-z]{1,8}){0,3}[-_/.]?[0-9][A-Za-z0-9]*(?:[-_/.][A-Za-z0-9]+)*"
+_DIGITS_FIRST = r"[0-9]+[-_/]?[A-Za-z]{1,4}[-_/]?[0-9]+(?:[-_/.][A-Za-z0-9]+)*"
+_GROUPS = r"[0-9]+(?:[-_/][0-9]+)+"  # of which dates and spans of years are none: see NO_CODE
+_PADDED = r"0[0-9]{2,}"  # nobody writes a figure so
+_LONG = r"[1-9][0-9]{8,}"  # more than any figure that a unit has
+UUID = r"(?:uuid:)?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4,12}-?){2,5}"
+_MEMBER = rf"{UUID}[-_/][0-9]{{1,3}}"  # of a roster, numbered after the form that it is part of
+CODE = f"{_LETTERS_FIRST}|{_DIGITS_FIRST}|{_GROUPS}|{_PADDED}|{_LONG}|{UUID}|{_MEMBER}"
+_FIGURE = "[1-9][0-9]{4,7}"  # a code only if all are of one length and different
+_DAY = "(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])"
+_DATE = r"[0-9]{1,2}[-/_][0-9]{1,2}[-/_](?:[0-9]{2}|[0-9]{4})|[0-9]{4}[-/_][0-9]{1,2}(?:[-/_][0-9]{1,2})?"
+_SPAN = r"[0-9]{1,4}[-/_][0-9]{1,4}"
+NO_CODE = rf"{_DATE}|{_DAY}|{_SPAN}"
+_DECIMAL = r"-?[0-9]{1,3}\.[0-9]{3,}"
+_POINT = rf"{_DECIMAL}[ ,;]+{_DECIMAL}(?:[ ,;]+-?[0-9.]+){{0,2}}"
+WHOLE = r"[0-9]+(?:\.0)?"
+# What exports write where nothing was answered, and HXL's tags: they name no unit.
+_UNNAMED = r"(?i:null|nan|nat|none|n/?a|na|not available|unknown|dnk|pnta|ooo|-+|#[a-z].*)"
+
+
+@dataclass
+class Column:
+    """A column as the different texts in it, and per row which one; -1 is a blank cell."""
+
+    key: str
+    at: Any  # array of whole numbers
+    texts: Any  # Arrow array of text
+    _found: dict[str, Any] = field(default_factory=dict)
+
+    def like(self, pattern: str) -> Any:
+        """Which of the texts are, as a whole but for spaces around it, of this pattern (RE2)."""
+        import pyarrow.compute as pc
+
+        if pattern not in self._found:
+            found = pc.match_substring_regex(self.texts, rf"^\s*(?:{pattern})\s*$")
+            self._found[pattern] = found.to_numpy(zero_copy_only=False)
+        return self._found[pattern]
+
+    def only(self, texts: Any) -> Any:
+        """Per row its text's number where that is one of ``texts``, else -1."""
+        import numpy as np
+
+        if not texts.any():
+            return np.full(len(self.at), -1, self.at.dtype)
+        return self.at if texts.all() else np.where(texts[self.at], self.at, -1)
+
+    def cells(self, texts: Any) -> int:
+        """How many cells hold one of ``texts``."""
+        return int((self.only(texts) >= 0).sum()) if texts.any() else 0
+
+    @cached_property
+    def filled(self) -> int:
+        return int((self.at >= 0).sum())
+
+    @property
+    def distinct(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def _shaped(self) -> bool:
+        """Whether any text is of a shape that matters: for most columns the only look at their texts."""
+        return bool(self.like(f"{CODE}|{_DECIMAL}|{_POINT}").any())
+
+    @cached_property
+    def codes(self) -> Any:
+        """Which texts are codes: letters with digits, padded or very long numbers, UUIDs; no dates."""
+        import numpy as np
+
+        alone = self.distinct == self.filled >= FEWEST and self.like(_FIGURE).all()
+        if alone and _one_length(self.texts) and not self.like(_DAY).all():
+            return np.ones(self.distinct, bool)
+        if not self._shaped or not self.like(CODE).any():
+            return np.zeros(self.distinct, bool)
+        return self.like(CODE) & ~self.like(NO_CODE)
+
+    @cached_property
+    def decimals(self) -> Any:
+        import numpy as np
+
+        return self.like(_DECIMAL) if self._shaped else np.zeros(self.distinct, bool)
+
+    @cached_property
+    def points(self) -> Any:
+        import numpy as np
+
+        return self.like(_POINT) if self._shaped else np.zeros(self.distinct, bool)
+
+    @cached_property
+    def named(self) -> Any:
+        """Per row whether it names something: neither blank nor a word for a missing answer."""
+        return self.only(~self.like(_UNNAMED)) >= 0
+
+    @cached_property
+    def mostly_codes(self) -> bool:
+        return 2 * self.cells(self.codes) > self.filled
+
+
+def column_of(key: str, series: Any) -> Column:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        cells = series.to_arrow()
+        cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+        cells = cells if pa.types.is_large_string(cells.type) else pc.cast(cells, pa.large_string())
+    except pa.ArrowException:  # a frame of an author, with cells of several kinds in a column
+        cells = pa.array(["" if each is None else str(each) for each in series.to_list()], pa.large_string())
+    coded = cells.dictionary_encode()
+    texts = coded.dictionary
+    indices = coded.indices if not coded.null_count else pc.fill_null(coded.indices, -1)
+    at = indices.to_numpy(zero_copy_only=False)
+    blank = pc.index(texts, pa.scalar("", texts.type)).as_py()
+    if blank >= 0:
+        at = np.where(at == blank, -1, at - (at > blank))
+        texts = pa.concat_arrays([texts[:blank], texts[blank + 1 :]])
+    return Column(key, at, texts)
+
+
+def _one_length(texts: Any) -> bool:
+    import pyarrow.compute as pc
+
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    return bool(lengths["min"] == lengths["max"])
+
+
+# ----------------------------------------------------------------------------- numbers, one for each row
+
+
+def joined(columns: Iterable[Column]) -> Any:
+    """Per row the number of its combination of cells; blank is a cell like any other."""
+    first, *rest = columns
+    ids = first.at + 1
+    for column in rest:
+        ids = pairs(ids, column.at + 1)
+    return ids
+
+
+def pairs(ids: Any, others: Any) -> Any:
+    """One number for each pair of numbers, as small as can be."""
+    import numpy as np
+
+    width = int(others.max(initial=0)) + 1
+    return np.unique(ids.astype(np.int64) * width + others, return_inverse=True)[1].astype(np.int64)
+
+
+def distinct(ids: Any) -> int:
+    """How many different numbers there are, -1 not counted."""
+    import numpy as np
+
+    return int(np.count_nonzero(np.bincount(ids[ids >= 0])))

@@ -1,0 +1,207 @@
+"""What the cells of a table say of its grain: P-codes, codes of sites, coordinates, keys, rosters.
+
+It can only make a table finer than declared (DESIGN 3.2, 3.8), so where it is in doubt it says the finer. It
+goes by values: a new header hides nothing; some headers add evidence. Every cell counts; none is repeated.
+
+Most of it asks one question: do the units that the declaration knows tell the rows apart? Those units are
+what the identifying columns and the dataset's key say together. Where they do, as in a district's figures by
+month, an id on each row is the number of a record. Where several rows share a unit, it is the id of
+something finer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dtm_sharing.detect import pcodes
+from dtm_sharing.detect.columns import CODE, NO_CODE, UUID, WHOLE, Column, column_of, distinct
+from dtm_sharing.detect.units import REPEATS, SPARE, Table, is_finer, table_of, unit_in, words
+from dtm_sharing.model import Dataset, Grain, GrainEvidence
+
+_ISO_3166_2 = r"[A-Z]{2}-[A-Z0-9]{1,4}"
+_PARENTS = {"parent", "submission"}
+
+
+def grain_evidence(
+    frame: Any, dataset: Dataset, identifies: Mapping[str, Grain]
+) -> tuple[GrainEvidence, ...]:
+    """What the cells say of what one row stands for, finest first.
+
+    Args:
+        frame: text, columns named by ``Header.key``; any eager frame that narwhals knows.
+        dataset: what is declared: its grain, its key, and the country in its id.
+        identifies: keys of the columns whose values tell units of a grain apart, and that grain.
+
+    Returns:
+        What the identifying columns and P-codes say, also where that is no finer than declared, so that the
+        table can be judged again under another declaration; of all else what is finer. No cell value.
+    """
+    import narwhals as nw
+
+    source = nw.from_native(frame, eager_only=True)
+    if not len(source):
+        return ()
+    columns = {name: column_of(name, source[name]) for name in source.columns}
+    known = {key: grain for key, grain in identifies.items() if key in columns}
+    grains = {dataset.grain}
+    if Grain.SITE in known.values() and dataset.grain.depth < Grain.SITE.depth:
+        grains.add(Grain.SITE)  # and once it is by site: are there households in the sites?
+    tables = [table_of(columns, replace(dataset, grain=each), known, len(source)) for each in grains]
+    found = {each for table in tables for finder in _FINDERS for each in finder(table)}
+    return tuple(sorted(found, key=lambda each: (-each.grain.depth, each.why, each.column or "")))
+
+
+# ------------------------------------------------------------------------------------- what places say
+
+
+def _identified(table: Table) -> Iterator[GrainEvidence]:
+    """Columns that tell units apart by the policy: of places always, of people where several share one."""
+    best: dict[Grain, tuple[int, str]] = {}
+    for key, grain in table.identifies.items():
+        column = table.columns[key]
+        shown = grain.depth <= Grain.SITE.depth or is_finer(table, column.at)
+        if shown and column.distinct >= SPARE:
+            best[grain] = max(best.get(grain, (0, "")), (column.distinct, key))
+    for grain, (count, key) in best.items():
+        yield GrainEvidence(grain, f"column {key!r} tells {count:,} units by {grain} apart", key)
+
+
+def _pcodes(table: Table) -> Iterator[GrainEvidence]:
+    """The deepest P-code of the dataset's own country; a single one is enough."""
+    patterns = pcodes.by_level(table.dataset)
+    for grain in sorted(patterns, key=lambda each: -each.depth):
+        found = {
+            key: count
+            for key, column in table.columns.items()
+            if column.codes.any() and (count := column.cells(column.like(patterns[grain])))
+        }
+        if found:
+            key = max(found, key=lambda each: (found[each], each))
+            why = f"{found[key]:,} cells of column {key!r} are P-codes as deep as {grain}"
+            yield GrainEvidence(grain, why, key)
+            return
+
+
+def _codes_for_areas(table: Table) -> Iterator[GrainEvidence]:
+    """Codes under the header of an area that are no P-codes: whatever the header says, they are of sites."""
+    patterns = pcodes.by_level(table.dataset)
+    if not patterns:
+        return
+    proper = f"{_ISO_3166_2}|{pcodes.of_areas(table.dataset)}"
+    for key, grain in table.identifies.items():
+        column = table.columns[key]
+        if grain.depth < Grain.SITE.depth and column.mostly_codes:
+            odd = column.like(CODE) & ~column.like(NO_CODE) & ~column.like(proper)
+            count = int(odd.sum())
+            if count >= SPARE and 2 * column.cells(odd) > column.filled:
+                why = f"column {key!r}, declared by {grain}, holds {count:,} codes that are no P-codes"
+                yield GrainEvidence(Grain.SITE, why, key)
+
+
+def _codes(table: Table) -> Iterator[GrainEvidence]:
+    """Codes that tell the rows of a declared area apart, under any header."""
+    if table.declared.depth >= Grain.SITE.depth or table.per_unit <= 1:
+        return
+    areas = pcodes.of_areas(table.dataset)
+    found = {}
+    for key, column in table.columns.items():
+        not_finer = table.identifies.get(key, table.declared).depth <= table.declared.depth
+        if not_finer and column.codes.any():
+            codes = column.codes & ~column.like(areas)
+            if codes.any() and is_finer(table, at := column.only(codes)):
+                found[key] = distinct(at)
+    if found:
+        key = max(found, key=lambda each: (found[each], each))
+        why = f"column {key!r} holds {found[key]:,} codes, several for one unit by {table.declared}"
+        yield GrainEvidence(Grain.SITE, why, key)
+
+
+def _points(table: Table) -> Iterator[GrainEvidence]:
+    """Coordinates that tell the rows of a unit apart: two columns of them, or one of ODK's geopoints."""
+    by_site = table.declared.depth >= Grain.SITE.depth
+    if table.declared.depth > Grain.SITE.depth or table.per_unit <= 1 or (by_site and table.units is None):
+        return
+    pairs = sorted(
+        key for key, each in table.columns.items() if _is_coordinate(each) and is_finer(table, each.at)
+    )
+    points = sorted(
+        key
+        for key, each in table.columns.items()
+        if (texts := each.points).any() and is_finer(table, each.only(texts))
+    )
+    named = points[:1] or (pairs[:2] if len(pairs) > 1 else [])
+    if named:
+        grain = Grain.HOUSEHOLD if by_site else Grain.SITE
+        columns = " and ".join(map(repr, named))
+        why = f"coordinates in column {columns} differ within one unit by {table.declared}"
+        yield GrainEvidence(grain, why, named[0])
+
+
+def _repeats(table: Table) -> Iterator[GrainEvidence]:
+    """A key that repeats by design: its rows are parts of what it names."""
+    grains = tuple(Grain)
+    if table.units is None or table.declared is grains[-1]:
+        return
+    named = table.units[table.named]
+    units = distinct(named)
+    if units and len(named) >= REPEATS * units:
+        why = f"{len(named):,} rows stand for {units:,} units by {table.declared}"
+        yield GrainEvidence(grains[table.declared.depth + 1], why)
+
+
+def _numbered(table: Table) -> Iterator[GrainEvidence]:
+    """Headers that number households, persons or incidents: whole words, and where several share a unit."""
+    for key, column in table.columns.items():
+        grain = unit_in(key)
+        if grain and grain.depth > table.declared.depth and is_finer(table, column.at):
+            why = f"column {key!r} numbers each {grain}, several for one unit by {table.declared}"
+            yield GrainEvidence(grain, why, key)
+
+
+def _rosters(table: Table) -> Iterator[GrainEvidence]:
+    """Rows that share the id of a form, and have each their own: members of what the form is about."""
+    if table.declared.depth >= Grain.INDIVIDUAL.depth or table.per_unit < REPEATS:
+        return
+    parents = [
+        key
+        for key, each in table.columns.items()
+        if each.distinct >= SPARE
+        and each.filled >= REPEATS * each.distinct
+        and table.identifies.get(key, Grain.INDIVIDUAL).depth > table.declared.depth
+        and (_PARENTS & set(words(key)) or each.like(UUID).all())
+    ]
+    found = [key for key in sorted(parents) if _have_own(table, table.columns[key])]
+    if found:
+        why = f"several rows share each id in column {found[0]!r}, and have each their own, as in a roster"
+        yield GrainEvidence(Grain.INDIVIDUAL, why, found[0])
+
+
+def _have_own(table: Table, parent: Column) -> bool:
+    ids = (each for each in table.columns.values() if each.mostly_codes or each.like(WHOLE).all())
+    return any(_numbers(each, parent) for each in ids)
+
+
+def _numbers(column: Column, parent: Column) -> bool:
+    """Whether a column tells nearly all rows apart that have a parent; a row may stand twice."""
+    numbers = column.at[(column.at >= 0) & (parent.at >= 0)]
+    return bool(2 * len(numbers) > parent.filled and 10 * distinct(numbers) >= 9 * len(numbers))
+
+
+def _is_coordinate(column: Column) -> bool:
+    """Degrees with three decimals or more; shares between 0 and 1 are written so too."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    decimal = column.decimals
+    if not decimal.any() or 2 * column.cells(decimal) < column.filled:
+        return False
+    degrees = np.abs(
+        pc.cast(pc.ascii_trim_whitespace(column.texts.filter(pa.array(decimal))), pa.float64()).to_numpy()
+    )
+    return bool(((degrees > 1) & (degrees <= 180)).any())
+
+
+_FINDERS = (_identified, _pcodes, _codes_for_areas, _codes, _points, _repeats, _numbered, _rosters)

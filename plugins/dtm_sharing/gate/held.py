@@ -1,0 +1,188 @@
+"""What an audience holds, sorted once, so that no relation has to look at every table again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from math import inf
+
+from dtm_sharing.model import PUBLIC, Audience, Dataset, Grain, Holding, Policy, Relation, Waiver
+
+_Kind = tuple[Grain, frozenset[str], str | None]  # alike: grain, indicators that matter, who alone has it
+
+NAMED = 3  # how many tables, columns or indicators a sentence names before it only counts them
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Tables that one relation does not tell apart: in the same of its groups, with the same of its keys.
+
+    ``reader``: the organization that alone has them, and whom a publication reaches too; None: whomever the
+    table is for has them. ``places``: where they stand in ``Beside.tables``, in order.
+    """
+
+    groups: frozenset[int]
+    keys: frozenset[str]
+    reader: str | None
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """All that can be put beside a dataset's tables. ``known`` False: nobody could read it.
+
+    ``tables``: those of its country, the earliest first; one that was sent twice, or to several people, once.
+    ``seen``: what each relation that the table touches, by id, sees of them. ``strange``: per indicator that
+    the policy does not declare the grains at which it is held, each with the holding that was first.
+    ``waivers``: those in force for the dataset itself.
+
+    ``readers``: organizations that have more than everyone. ``links``: per key the indicators that stand
+    beside it in one table, and its reader: they lead from one key to another.
+    """
+
+    policy: Policy
+    dataset: Dataset
+    as_of: date
+    known: bool
+    tables: tuple[Holding, ...]
+    seen: Mapping[str, tuple[Seen, ...]]
+    strange: Mapping[str, Mapping[Grain, Holding]]
+    readers: tuple[str, ...]
+    links: Mapping[str, Sequence[tuple[frozenset[str], str | None]]]
+    waivers: tuple[Waiver, ...]
+
+    def reach(self, relation: Relation, present: Collection[str], reader: str | None) -> frozenset[str]:
+        """The keys by which a reader gets from a table with these indicators to others, through any it has.
+
+        A list of sites with their names joins a table by site ID to one by site name.
+        """
+        keys = {each for each in relation.keys if each in present}
+        ahead = list(keys)
+        while ahead and len(keys) < len(relation.keys):
+            for link, whose in self.links.get(ahead.pop(), ()):
+                if whose is None or whose == reader:
+                    further = [each for each in relation.keys if each in link and each not in keys]
+                    keys.update(further)
+                    ahead += further
+        return frozenset(keys)
+
+
+def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is read with
+    policy: Policy,
+    dataset: Dataset,
+    indicators: Collection[str],
+    audience: Audience,
+    held: Sequence[Holding] | None,
+    as_of: date,
+) -> Beside:
+    """What is held, as it is seen by the relations of a table with these indicators, or with fewer."""
+    country = dataset.id.split("/", 1)[0]
+    once: dict[tuple[object, ...], Holding] = {}
+    for each in sorted(held or (), key=earliest):
+        if each.country == country:
+            once.setdefault((each.dataset, each.round, each.holder, each.grain, each.indicators), each)
+    tables = tuple(once.values())
+    touched = [
+        each
+        for each in policy.relations.values()
+        if any(one in indicators for group in each.groups for one in group)
+    ]
+    named = frozenset(each for one in touched for each in chain(one.keys, *one.groups))
+    alike: dict[_Kind, list[int]] = defaultdict(list)
+    for at, each in enumerate(tables):
+        alike[each.grain, named.intersection(each.indicators), _reader(each, audience)].append(at)
+    in_force = (each for each in policy.waivers.values() if each.covers(dataset, as_of))
+    return Beside(
+        policy=policy,
+        dataset=dataset,
+        as_of=as_of,
+        known=held is not None,
+        tables=tables,
+        seen=_seen(touched, alike),
+        strange=_strange(policy, tables),
+        readers=tuple(sorted({reader for _, _, reader in alike if reader is not None})),
+        links=_links({each for one in touched for each in one.keys}, alike),
+        waivers=tuple(each for each in in_force if _was_signed(policy, each)),
+    )
+
+
+def _links(
+    keys: Collection[str], alike: Iterable[_Kind]
+) -> Mapping[str, Sequence[tuple[frozenset[str], str | None]]]:
+    found: dict[str, list[tuple[frozenset[str], str | None]]] = defaultdict(list)
+    for link in {(there, reader): None for _, there, reader in alike}:
+        joins = link[0].intersection(keys)
+        for each in joins if len(joins) > 1 else ():
+            found[each].append(link)
+    return found
+
+
+def _reader(holding: Holding, audience: Audience) -> str | None:
+    """What everyone gets each organization gets too, and reads it with what was sent to it alone."""
+    return None if audience != PUBLIC or holding.holder == str(PUBLIC) else holding.holder
+
+
+def _seen(
+    relations: Collection[Relation], alike: Mapping[_Kind, Sequence[int]]
+) -> Mapping[str, tuple[Seen, ...]]:
+    """Each relation looks only at tables with an indicator of its groups, at those that are alike once."""
+    having: dict[str, list[_Kind]] = defaultdict(list)
+    for kind in alike:
+        for indicator in kind[1]:
+            having[indicator].append(kind)
+    found = {}
+    for relation in relations:
+        groups: dict[_Kind, set[int]] = defaultdict(set)
+        for number, group in enumerate(relation.groups):
+            for kind in chain.from_iterable(having.get(each, ()) for each in group):
+                if kind[0] in relation.grains:
+                    groups[kind].add(number)
+        places: dict[tuple[frozenset[int], frozenset[str], str | None], list[int]] = defaultdict(list)
+        for kind, numbers in groups.items():
+            places[frozenset(numbers), kind[1].intersection(relation.keys), kind[2]] += alike[kind]
+        found[relation.id] = tuple(Seen(*each, tuple(sorted(those))) for each, those in places.items())
+    return found
+
+
+def _strange(policy: Policy, held: Iterable[Holding]) -> Mapping[str, Mapping[Grain, Holding]]:
+    found: dict[str, dict[Grain, Holding]] = defaultdict(dict)
+    known = frozenset(policy.indicators)
+    for holding in held:
+        if not known.issuperset(holding.indicators):
+            for each in holding.indicators:
+                if each not in known:
+                    found[each].setdefault(holding.grain, holding)
+    return found
+
+
+def _was_signed(policy: Policy, waiver: Waiver) -> bool:
+    """Two different people, both in office on the day that they signed; and it ends."""
+    signers = {waiver.coordinator, waiver.sectoral_expert}
+    in_office = (policy.focal_points[each].in_office.covers(waiver.signed_on) for each in signers)
+    return len(signers) == 2 and all(in_office) and waiver.validity.until is not None
+
+
+# ------------------------------------------------------------------------------------------- in sentences
+
+
+def earliest(holding: Holding) -> tuple[object, ...]:
+    """What was held first comes first; what is only to leave, last of its day."""
+    entry = inf if holding.entry is None else holding.entry
+    named = (holding.dataset, holding.round, holding.holder, holding.grain, holding.indicators)
+    return holding.since, entry, *named
+
+
+def table(holding: Holding) -> str:
+    """Which table it is, who has it, since when, and where that is written."""
+    name = f"{holding.dataset}, round {holding.round}" if holding.round else holding.dataset
+    if holding.entry is None:
+        return f"{name}, which is to leave with it"
+    whose = "is public" if holding.holder == "public" else f"{holding.holder} holds"
+    return f"{name}, which {whose} since {holding.since} (ledger entry {holding.entry})"
+
+
+def more(items: Sequence[object]) -> str:
+    return f" and {len(items) - NAMED} more" if len(items) > NAMED else ""

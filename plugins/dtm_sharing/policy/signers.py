@@ -1,0 +1,57 @@
+"""Who signs an assessment or a waiver: the DTM Coordinator and a sectoral expert, two people in office.
+
+Guideline, Risk assessment, *Who*: the Coordinator is IOM's; the expert is IOM's or the requesting
+organization's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from dtm_sharing.model import Role
+from dtm_sharing.policy.files import AssessorsPart, SignaturesPart
+from dtm_sharing.policy.index import Index
+from dtm_sharing.policy.problems import Problem, quoted
+from dtm_sharing.policy.shape import Document
+from dtm_sharing.policy.spans import both, in_office
+
+IOM = "iom"  # the side that shares: every agreement has its signature
+
+
+def problems(
+    document: Document, key: str, signers: AssessorsPart | SignaturesPart, day: date | None, index: Index
+) -> Iterator[Problem]:
+    """What is wrong with the two people under ``key``, who sign on ``day``."""
+    known = {
+        role: index.people[name][1]
+        for role in ("coordinator", "sectoral_expert")
+        if (name := getattr(signers, role)) in index.people
+    }
+    emails = [each.email.casefold() for each in known.values() if each.email]
+    same_email = len(emails) != len(set(emails))
+    if both(signers.coordinator, signers.sectoral_expert) and (
+        signers.coordinator == signers.sectoral_expert or same_email
+    ):
+        sentence = (
+            "the coordinator and the sectoral expert are the same person; "
+            f"{_A[document.kind]} needs two people"
+        )
+        yield document.problem((key, "sectoral_expert"), sentence)
+    elif (expert := known.get("sectoral_expert")) and expert.role not in (Role.SECTORAL_EXPERT, None):
+        sentence = (
+            f"{quoted(expert.id)} has the role {expert.role}; here stands one with the role sectoral-expert"
+        )
+        yield document.problem((key, "sectoral_expert"), sentence)
+    if index.is_stranger(signers.coordinator, IOM):
+        sentence = (
+            f"{quoted(signers.coordinator)} is no focal point of {quoted(IOM)}; the coordinator is IOM's"
+        )
+        yield document.problem((key, "coordinator"), sentence)
+    for role, person in known.items():
+        if day and not in_office(person, day):
+            sentence = f"{quoted(person.id)} was not in office on {day}"
+            yield document.problem((key, role), sentence)
+
+
+_A = {"assessment": "an assessment", "waiver": "a waiver"}

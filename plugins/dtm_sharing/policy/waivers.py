@@ -1,0 +1,136 @@
+"""The only relaxation, and so the most checks: what a waiver may relax, who signs it, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from dtm_sharing.model import Level
+from dtm_sharing.policy import signers
+from dtm_sharing.policy.files import AssessmentFile, OperationFile, WaiverFile
+from dtm_sharing.policy.index import Index
+from dtm_sharing.policy.problems import Problem, did_you_mean, quoted
+from dtm_sharing.policy.shape import Document
+from dtm_sharing.policy.spans import both, in_order, overlap
+from dtm_sharing.policy.tighter import fits, tightened
+
+_HoldsIn = Callable[[OperationFile], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    level: Level
+    holds_in: _HoldsIn
+
+
+def problems(document: Document, part: WaiverFile, index: Index) -> Iterator[Problem]:
+    """Everything that is wrong in one waiver."""
+    yield from in_order(document, part, (), "valid_from", "valid_until")
+    if both(part.signed_on, part.valid_from) and part.signed_on > part.valid_from:
+        sentence = f"'signed_on' is after 'valid_from'; a waiver holds from {part.signed_on} at the earliest"
+        yield document.problem(("signed_on",), sentence)
+    yield from signers.problems(document, "signatures", part.signatures, part.signed_on, index)
+    yield from of_this_operation(document, part.operation, part.datasets, index)
+    for item, rule in enumerate(part.relaxes or ()):
+        yield from _relaxed(document, ("relaxes", item), rule, part, index)
+        yield from _contradiction(document, ("relaxes", item), rule, part, index)
+
+
+def of_this_operation(
+    document: Document, operation: str | None, datasets: tuple[str, ...] | None, index: Index
+) -> Iterator[Problem]:
+    """The datasets that an assessment or a waiver names belong to the operation that it names."""
+    for item, name in enumerate(datasets or ()):
+        dataset = index.datasets.get(name)
+        if dataset and len(index.operations.keys() & {operation, dataset.operation}) > 1:
+            sentence = f"{quoted(name)} belongs to the operation {quoted(dataset.operation)}, not to this one"
+            yield document.problem(("datasets", item), sentence)
+
+
+def _relaxed(
+    document: Document, path: tuple[str | int, ...], name: str, part: WaiverFile, index: Index
+) -> Iterator[Problem]:
+    rules = index.once(_rules)
+    rule = rules.get(name)
+    if rule is None:
+        if index.whole:
+            yield document.problem(path, f"there is no rule {quoted(name)}{did_you_mean(name, rules)}")
+        return
+    operation = index.operations.get(part.operation) if part.operation else None
+    lowered = index.words.level(part.level) if part.level else None
+    if rule.level is Level.SECRET:
+        sentence = f"{quoted(name)} asks for Secret, which no waiver relaxes; personal data need IOM Legal"
+        yield document.problem(path, sentence)
+    elif isinstance(lowered, Level) and lowered >= rule.level:
+        sentence = f"{quoted(name)} asks for {rule.level.label}; a waiver to {lowered.label} relaxes nothing"
+        yield document.problem(path, sentence)
+    elif operation and index.whole and index.whole_operations and not rule.holds_in(operation):
+        sentence = f"{quoted(name)} has no part in the operation {quoted(operation.id)}; remove it here"
+        yield document.problem(path, sentence)
+
+
+def _contradiction(
+    document: Document, path: tuple[str | int, ...], rule: str, part: WaiverFile, index: Index
+) -> Iterator[Problem]:
+    """Of two waivers for the same thing at the same time, nobody could say which one counts."""
+    for elsewhere, other in index.once(_by_rule)[rule]:
+        if other is part:
+            return
+        same = (
+            part.operation is not None
+            and part.operation == other.operation
+            and (not part.datasets or not other.datasets or not set(part.datasets).isdisjoint(other.datasets))
+        )
+        if same and overlap((part.valid_from, part.valid_until), (other.valid_from, other.valid_until)):
+            sentence = (
+                f"{quoted(rule)} is relaxed by the waiver {quoted(other.id)} ({elsewhere.at('id')}) as well, "
+                "on some of the same days; end one before the other begins"
+            )
+            yield document.problem(path, sentence)
+            return
+
+
+def _by_rule(index: Index) -> dict[str, list[tuple[Document, WaiverFile]]]:
+    found: dict[str, list[tuple[Document, WaiverFile]]] = {}
+    for document, part in index.waivers.values():
+        for rule in part.relaxes or ():
+            found.setdefault(rule, []).append((document, part))
+    return found
+
+
+# ------------------------------------------------------------------------------------------- the rules
+
+
+def _rules(index: Index) -> dict[str, _Rule]:
+    """Every rule that asks for a level, by the id that a decision gives it."""
+    found: dict[str, _Rule] = {}
+    for name, word, holds_in in _each_rule(index):
+        level = index.words.level(word) if isinstance(word, str) else word
+        # An overlay may have the same rule from two that it builds on.
+        if isinstance(level, Level) and (name not in found or found[name].level < level):
+            found[name] = _Rule(level, holds_in)
+    return found
+
+
+def _each_rule(index: Index) -> Iterator[tuple[str, Level | str | None, _HoldsIn]]:
+    for indicator, levels in index.levels.items():
+        for grain, level in levels.items():
+            yield f"indicator:{indicator}@{grain}", level, _everywhere
+    for relation, (_, each) in index.relations.items():
+        yield f"relation:{relation}", each.level, _everywhere
+    for overlay, (_, part) in index.overlays.items():
+        for item in tightened(overlay, index):
+            yield f"overlay:{overlay}/{item.indicator}@{item.grain}", item.level, partial(fits, part)
+    for assessment, made in index.assessments.items():
+        for item in made.levels or ():
+            rule = f"assessment:{assessment}/{item.indicator}@{item.grain}"
+            yield rule, item.level, partial(_belongs_to, made)
+
+
+def _everywhere(_operation: OperationFile) -> bool:
+    return True
+
+
+def _belongs_to(assessment: AssessmentFile, operation: OperationFile) -> bool:
+    return assessment.operation in (operation.id, None)

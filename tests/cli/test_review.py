@@ -1,0 +1,508 @@
+"""diff, simulate, replay and due, and --as-of with a ledger: on real folders and real ledgers."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from dtm_sharing.model import PUBLIC
+from dtm_sharing.package import Password
+from dtm_sharing.stores.credentials import KEY_BYTES, Credentials
+from dtm_sharing.stores.database import Ledger
+from support.ledgers import COORDINATOR, SIGNING_KEY, tamper
+from support.policies import (
+    DATASET,
+    PROTECTION,
+    RELATIONS,
+    WAIVER,
+    patched,
+    sample_files,
+    sample_policy,
+    sealed,
+    whole_files,
+    write_policies,
+)
+from support.replays import AGREED, LOW, decide, fill, stricter
+
+HARMLESS = ("Site ID", "District", "Individuals")
+SAFETY, GUARDS = ("Site ID", "Feelings of safety"), ("Site ID", "Security provider")
+MORNING = datetime(2026, 10, 10, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def new(tmp_path):
+    """A copy of the sample's folder with one place of one file changed, sealed."""
+
+    def write(path, before, after, files=None, name="new"):
+        return write_policies(tmp_path / name, patched(files or sample_files(), path, before, after))
+
+    return write
+
+
+LOOSER = (PROTECTION, "  site: Confidential, household: Secret", "  site: Public, household: Secret")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(path):
+    return Ledger(path, clock=lambda: MORNING, signing_key=SIGNING_KEY)
+
+
+def unwrapped(text):
+    return " ".join(text.split())
+
+
+# ------------------------------------------------------------------------------------------------ diff
+
+
+def test_diff_of_a_policy_with_itself_is_nothing(cli, policies):
+    answer = cli("diff", policies, policies, "--as-of", "2026-11-22")
+    assert (answer.code, answer.out, answer.err) == (
+        0,
+        "Nothing changes from 2026-11-22 on, for anybody.\n",
+        "",
+    )
+
+
+def test_diff_names_what_is_let_out_for_whom_from_when_and_by_which_rule(cli, policies, new):
+    answer = cli("diff", policies, new(*LOOSER), "--as-of", "2026-11-22")
+    assert answer.code == 2
+    text = unwrapped(answer.out)
+    assert text.startswith(
+        "Becomes allowed: 3 answers, without a waiver public, xyz/site-assessment, from 2026-11-22"
+    )
+    assert (
+        "until 2027-09-14 what column 'Child-headed households' answer refused, now allowed (by site)" in text
+    )
+    assert "indicator:child-headed-households@site (old indicators/protection.yaml:9, new indicators" in text
+    assert "Becomes refused or undecided: nothing" in text
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_diff_the_other_way_round_refuses_and_passes(cli, policies, new):
+    answer = cli("diff", new(*LOOSER), policies, "--as-of", "2026-11-22", "--format", "json")
+    assert answer.code == 0
+    assert (answer.json["allowed"], answer.json["unjustified"]) == ([], 0)
+    assert {tuple(each["columns"]) for each in answer.json["refused"]} >= {("Child-headed households",)}
+    assert answer.json["refused"][0]["after"]["why"]
+
+
+def test_diff_as_json_has_all_of_it(cli, policies, new):
+    answer = cli("diff", policies, new(*LOOSER), "--as-of", "2026-11-22", "--format", "json")
+    found = answer.json
+    assert list(found) == ["old", "new", "as_of", "allowed", "refused", "reworded", "unjustified"]
+    [one] = [each for each in found["allowed"] if each["columns"] == ["Child-headed households"]]
+    assert one["audience"] == "public"
+    assert one["organization"] is None
+    assert (one["what"], one["grains"], one["from"], one["until"]) == (
+        "column",
+        ["site"],
+        "2026-11-22",
+        "2027-09-14",
+    )
+    assert (one["before"]["outcome"], one["before"]["level"]) == ("deny", "Confidential")
+    assert (one["after"]["outcome"], one["after"]["level"], one["justified"]) == ("allow", "Public", False)
+    assert one["rules"] == [
+        {
+            "rule": "indicator:child-headed-households@site",
+            "old": f"{PROTECTION}:9",
+            "new": f"{PROTECTION}:9",
+        }
+    ]
+
+
+def test_diff_for_github_is_a_command_at_the_line_of_the_rule(cli, policies, new, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = cli("diff", policies, new(*LOOSER), "--as-of", "2026-11-22", "--format", "github")
+    assert answer.code == 2
+    lines = answer.out.splitlines()
+    assert lines
+    assert all(each.startswith(f"::error file=new/{PROTECTION},line=") for each in lines)
+
+
+def test_diff_with_a_waiver_that_justifies_it_passes(cli, new, tmp_path):
+    overlaid = whole_files()
+    old = write_policies(tmp_path / "old", {name: text for name, text in overlaid.items() if name != WAIVER})
+    with_waiver = write_policies(tmp_path / "with", overlaid)
+    answer = cli("diff", old, with_waiver, "--as-of", "2026-11-22")
+    assert answer.code == 0
+    assert "until 2026-11-30" in unwrapped(answer.out)
+    assert "waiver xyz/published" in unwrapped(answer.out)
+    assert "without a waiver" not in answer.out
+    github = cli("diff", old, with_waiver, "--as-of", "2026-11-22", "--format", "github")
+    assert github.out.startswith("::warning ")
+
+
+def test_diff_reads_policies_that_the_ledger_keeps(cli, ledger, path, policies):
+    ledger.keep_policy(sample_policy(), MORNING)
+    digest = sample_policy().digest
+    assert cli("diff", f"ledger:{digest}", policies, "--ledger", path).code == 0
+    unknown = cli("diff", policies, "ledger:sha256:00", "--ledger", path)
+    assert (unknown.code, unknown.out) == (1, "")
+    assert "sha256:00" in unknown.err
+    nameless = cli("diff", policies, f"ledger:{digest}")
+    assert (nameless.code, nameless.out) == (1, "")
+    assert "DTM_SHARING_LEDGER" in nameless.err
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_diff_with_a_policy_that_does_not_load_is_3(cli, policies, new, which):
+    broken = new(DATASET, "grain: site", "grain: sight")
+    pair = [policies, policies]
+    pair[which] = broken
+    answer = cli("diff", *pair)
+    assert (answer.code, answer.out) == (3, "")
+    assert "sight" in answer.err
+
+
+def test_diff_looks_at_a_folder_that_is_not_sealed_yet_and_says_so(cli, policies, new):
+    edited = new(*LOOSER)
+    (edited / "SHA256SUMS").unlink()
+    answer = cli("diff", policies, edited, "--as-of", "2026-11-22")
+    assert answer.code == 2
+    assert "not sealed" in answer.err
+    sealed(edited)
+    assert cli("diff", policies, edited, "--as-of", "2026-11-22").err == ""
+
+
+def test_diff_with_no_folder_is_a_failure(cli, policies, tmp_path):
+    answer = cli("diff", policies, tmp_path / "nowhere")
+    assert (answer.code, answer.out) == (1, "")
+
+
+# -------------------------------------------------------------------------------------------- simulate
+
+
+def test_simulate_with_an_empty_ledger_finds_nothing(cli, ledger, path, policies):
+    answer = cli("simulate", policies, "--ledger", path)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("0 extracts held: 0 would be refused")
+
+
+def test_simulate_names_what_is_public_already_and_what_to_do(cli, ledger, path, tmp_path):
+    decide(ledger, sample_policy(), HARMLESS, PUBLIC, MORNING, round_="7")
+    decide(ledger, sample_policy(), AGREED, LOW, MORNING, round_="7")
+    new = write_policies(tmp_path / "new", stricter())
+    answer = cli("simulate", new, "--ledger", path, "--as-of", "2026-11-22")
+    assert answer.code == 2
+    text = unwrapped(answer.out)
+    assert text.startswith("2 extracts held: 1 would be refused, 0 undecided, 1 allowed.")
+    assert "public, xyz/site-assessment, round 7, since 2026-10-10 columns 'District' why" in text
+    assert "indicator:district@site (indicators/general.yaml:13)" in text
+    assert "to do Take it down, then `dispatch recall" in text
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_simulate_as_json_has_entry_key_and_relation(cli, ledger, path):
+    files = patched(sample_files(), RELATIONS, "      - [security-actor]", "      - [idp-individuals]")
+    decide(ledger, sample_policy(), SAFETY, PUBLIC, MORNING, round_="6")
+    decide(ledger, sample_policy(), HARMLESS, PUBLIC, MORNING + timedelta(days=1), round_="7")
+    answer = cli(
+        "simulate",
+        write_policies(path.parent / "n", files),
+        "--ledger",
+        path,
+        "--format",
+        "json",
+        "--as-of",
+        "2026-11-22",
+    )
+    assert answer.code == 2
+    [one] = answer.json["refused"]
+    assert (one["organization"], one["round"], one["relations"]) == (
+        "public",
+        "7",
+        ["safety-and-armed-actors"],
+    )
+    held = [each for each in ledger.disclosures() if each.round == "7"]
+    assert (one["entry"], one["key"]) == (held[0].entry, held[0].key)
+    assert "round 6" in one["refused"][0]["why"]
+
+
+def test_simulate_passes_over_what_was_recalled(cli, ledger, path, tmp_path):
+    decide(ledger, sample_policy(), HARMLESS, PUBLIC, MORNING)
+    new = write_policies(tmp_path / "new", stricter())
+    assert cli("simulate", new, "--ledger", path, "--as-of", "2026-11-22").code == 2
+    [held] = ledger.disclosures()
+    ledger.recall(held.key, COORDINATOR, "Taken down; nobody had fetched it", MORNING + timedelta(hours=1))
+    answer = cli("simulate", new, "--ledger", path, "--as-of", "2026-11-22")
+    assert (answer.code, answer.out[:15]) == (0, "0 extracts held")
+
+
+def test_simulate_as_of_a_day_sees_what_had_left_by_its_end(cli, ledger, path, policies):
+    decide(ledger, sample_policy(), HARMLESS, PUBLIC, MORNING)
+    usual = ("simulate", policies, "--ledger", path, "--format", "json", "--as-of")
+    assert cli(*usual, "2026-10-09").json["judged"] == 0
+    assert cli(*usual, "2026-10-10").json["judged"] == 1
+
+
+def test_simulate_lists_a_column_that_is_declared_no_more_apart(cli, ledger, path, new):
+    decide(ledger, sample_policy(), HARMLESS, PUBLIC, MORNING)
+    gone = new(
+        DATASET,
+        "  - name: Individuals\n    spellings: [Number of individuals]\n    indicator: idp-individuals\n",
+        "",
+    )
+    answer = cli("simulate", gone, "--ledger", path, "--as-of", "2026-11-22")
+    assert answer.code == 0
+    assert "Undecided: 1" in answer.out
+    assert "'Individuals'" in answer.out
+
+
+# ---------------------------------------------------------------------------------------------- replay
+
+
+def test_replay_finds_all_as_recorded(cli, path):
+    fill(path, 30)
+    answer = cli("replay", "--ledger", path)
+    assert (answer.code, answer.out, answer.err) == (0, "30 decisions, all as recorded.\n", "")
+    since = cli("replay", "--ledger", path, "--since", "2026-10-06", "--format", "json")
+    assert since.code == 0
+    assert (since.json["decisions"], since.json["differing"]) == (16, [])
+
+
+def test_replay_names_an_altered_answer_in_every_form(cli, path):
+    fill(path, 6)
+    tamper(path, """UPDATE decision SET answer = replace(answer, '"outcome":"deny"', '"outcome":"allow"')""")
+    answer = cli("replay", "--ledger", path)
+    assert answer.code == 2
+    assert "outcome: recorded allow, now deny" in unwrapped(answer.out)
+    differing = cli("replay", "--ledger", path, "--format", "json").json["differing"]
+    assert {"field": "outcome", "recorded": "allow", "now": "deny"} in differing[0]["differences"]
+    assert differing[0]["entry"] in {each for each, _ in Ledger(path).decisions()}
+    report = ET.fromstring(cli("replay", "--ledger", path, "--format", "junit").out)
+    assert report.get("tests") == "6"
+    assert int(report.get("failures")) == len(differing)
+
+
+def test_replay_of_no_decision_is_no_success(cli, ledger, path):
+    answer = cli("replay", "--ledger", path)
+    assert (answer.code, answer.out) == (4, "The ledger has no decision, so nothing was made again.\n")
+
+
+@pytest.mark.parametrize("command", ["replay", "simulate"])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"this is no database", b"SQLite format 3\x00" + b"\x00" * 100], ids=repr
+)
+def test_a_ledger_that_cannot_be_read_is_a_failure(cli, path, policies, command, content):
+    if content is not None:
+        path.write_bytes(content)
+    asked = (command, policies) if command == "simulate" else (command,)
+    answer = cli(*asked, "--ledger", path)
+    assert (answer.code, answer.out) == (1, "")
+    assert str(path) in answer.err
+
+
+@pytest.mark.parametrize("command", ["replay", "simulate"])
+def test_a_ledger_of_another_format_is_a_failure(cli, ledger, path, policies, command):
+    tamper(path, "UPDATE meta SET format = 1")
+    asked = (command, policies) if command == "simulate" else (command,)
+    answer = cli(*asked, "--ledger", path)
+    assert (answer.code, answer.out) == (1, "")
+    assert "format" in answer.err
+
+
+# ------------------------------------------------------------------------------------------------- due
+
+
+def test_due_lists_by_date_whom_to_tell_and_where(cli, policies):
+    answer = cli("due", "--policies", policies, "--as-of", "2027-09-01")
+    assert answer.code == 0
+    text = unwrapped(answer.out)
+    assert text.startswith("2 due on 2027-09-01, looking 30 days ahead.")
+    assert text.index("2027-09-14: assessment") < text.index("2027-09-30: agreement xyz/child-protection")
+    assert "who DTM Coordinator" in text
+    assert "DTM_SHARING_CREDENTIALS is not set" in text
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("day", "fail_on", "code"),
+    [
+        ("2026-11-22", "due", 0),
+        ("2027-09-01", "never", 0),
+        ("2027-09-01", "lapsed", 0),
+        ("2027-09-01", "due", 4),
+        ("2027-09-15", "lapsed", 4),
+        ("2027-09-15", "never", 0),
+    ],
+)
+def test_due_fails_only_if_it_is_asked_to(cli, policies, day, fail_on, code):
+    assert cli("due", "--policies", policies, "--as-of", day, "--fail-on", fail_on).code == code
+
+
+def test_due_as_json_says_what_has_lapsed(cli, policies):
+    answer = cli("due", "--policies", policies, "--as-of", "2027-09-15", "--format", "json")
+    [assessment, _] = answer.json["due"]
+    assert (assessment["kind"], assessment["on"], assessment["lapsed"]) == ("assessment", "2027-09-14", True)
+    assert assessment["who"]
+    assert answer.json["passwords_known"] is False
+
+
+def test_due_knows_the_age_of_passwords_and_none_of_their_words(cli, policies, tmp_path, monkeypatch):
+    store = tmp_path / "credentials.db"
+    held = Credentials(store, bytes(KEY_BYTES)).password_for(
+        "xyz/scpa-primary", "excel-email", datetime(2026, 3, 1, tzinfo=UTC)
+    )
+    monkeypatch.setenv("DTM_SHARING_CREDENTIALS", str(store))
+    usual = ("due", "--policies", policies, "--as-of", "2026-11-22")
+    answer = cli(*usual)
+    assert "2026-08-28, lapsed: password xyz/scpa-primary excel-email" in unwrapped(answer.out)
+    assert isinstance(held.password, Password)
+    assert not set(held.password.reveal().split("-")) & set(answer.out.split())
+    assert "password" not in cli(*usual, "--rotate-every", "400").out
+    store.write_bytes(b"not a database at all" * 100)
+    broken = cli(*usual)
+    assert (broken.code, broken.out) == (1, "")
+    assert str(store) in broken.err
+
+
+# ---------------------------------------------------------------------------- as of, with a ledger's policy
+
+
+@pytest.fixture
+def past(ledger, policies):
+    """A ledger with the sample from October 10 on, and a looser policy from October 20 on."""
+    ledger.keep_policy(sample_policy(), MORNING)
+    looser = sample_policy(patched(sample_files(), *LOOSER))
+    ledger.keep_policy(looser, MORNING + timedelta(days=10))
+    return ledger
+
+
+@pytest.fixture
+def judge_past(cli, past, path, policies, monkeypatch, table):
+    """``classify`` with policy and ledger from the settings, as a server has them."""
+    monkeypatch.setenv("DTM_SHARING_POLICIES", str(policies))
+    monkeypatch.setenv("DTM_SHARING_LEDGER", str(path))
+    monkeypatch.setattr("dtm_sharing.cli.options.today", lambda: date(2026, 11, 22))
+
+    def call(*options, command="classify", headers=AGREED):
+        usual = ("--dataset", "xyz/site-assessment")
+        return cli(command, table(headers, raw=False), *usual, *options)
+
+    return call
+
+
+def level_of_children(answer):
+    return answer.json["columns"][2]["level"]
+
+
+def test_a_past_day_is_judged_by_the_policy_that_was_in_force(judge_past, past):
+    before = judge_past("--as-of", "2026-10-19", "--format", "json")
+    after = judge_past("--as-of", "2026-10-20", "--format", "json")
+    assert (level_of_children(before), level_of_children(after)) == ("Confidential", "Public")
+    assert before.json["policy"] == "policy of 2026-10-19, from the ledger"
+    assert before.json["policy_digest"] == sample_policy().digest
+    assert "Policy of 2026-10-19, from the ledger" in judge_past("--as-of", "2026-10-19").out
+
+
+def test_today_and_later_are_judged_by_the_files(judge_past, past):
+    for day in ((), ("--as-of", "2026-11-22"), ("--as-of", "2027-01-01")):
+        answer = judge_past(*day, "--format", "json")
+        assert (level_of_children(answer), answer.json["policy"]) == ("Confidential", None)
+
+
+def test_files_that_are_named_are_judged_by_on_any_day(judge_past, policies):
+    answer = judge_past("--as-of", "2026-10-20", "--policies", policies, "--format", "json")
+    assert (level_of_children(answer), answer.json["policy"]) == ("Confidential", None)
+
+
+@pytest.mark.parametrize("command", ["classify", "due"])
+def test_a_day_before_any_policy_is_undecided(judge_past, cli, command):
+    answer = (
+        judge_past("--as-of", "2026-10-09") if command == "classify" else cli("due", "--as-of", "2026-10-09")
+    )
+    assert (answer.code, answer.out) == (4, "")
+    assert "no policy that was in force on 2026-10-09" in answer.err
+
+
+def test_without_any_ledger_a_past_day_is_judged_by_the_files(judge_past, monkeypatch):
+    monkeypatch.delenv("DTM_SHARING_LEDGER")
+    answer = judge_past("--as-of", "2026-10-20", "--format", "json")
+    assert (level_of_children(answer), answer.json["policy"]) == ("Confidential", None)
+
+
+def test_a_ledger_that_is_named_and_not_there_is_a_failure(judge_past, path):
+    path.unlink()
+    answer = judge_past("--as-of", "2026-10-20")
+    assert (answer.code, answer.out) == (1, "")
+    assert str(path) in answer.err
+
+
+def test_an_altered_bundle_judges_nothing(judge_past, path):
+    tamper(path, "UPDATE policy_file SET content = x'00'")
+    answer = judge_past("--as-of", "2026-10-20")
+    assert answer.code == 2  # the ledger does not verify
+    assert answer.out == ""
+
+
+@pytest.mark.parametrize(
+    ("day", "given"),
+    [
+        ("2026-11-22T10:00", "2026-11-22"),
+        ("2026-11-22 10:00:00", "2026-11-22"),
+        ("2026-11-22Z", "2026-11-22"),
+        ("2026-11-22T10:00:00+05:45", "2026-11-22"),
+    ],
+)
+def test_a_day_with_a_clock_or_a_zone_is_told_what_to_give(cli, table, policies, day, given):
+    answer = cli(
+        "classify", table(), "--dataset", "xyz/site-assessment", "--policies", policies, "--as-of", day
+    )
+    assert (answer.code, answer.out) == (1, "")
+    assert f"give {given}, without a clock or a zone" in answer.err
+
+
+# --------------------------------------------------------------------------------- gate, beside what is held
+
+
+@pytest.fixture
+def gate(cli, table, policies, path, monkeypatch):
+    monkeypatch.setattr("dtm_sharing.cli.options.today", lambda: date(2026, 11, 22))
+
+    def call(headers, *options, audience="public"):
+        usual = ("--dataset", "xyz/site-assessment", "--policies", policies, "--audience", audience)
+        return cli("gate", table(headers, raw=False), *usual, *options, "--format", "json")
+
+    return call
+
+
+def test_what_they_hold_decides(gate, ledger, path):
+    assert gate(SAFETY, "--ledger", path).code == 0
+    decide(ledger, sample_policy(patched(sample_files(), *LOOSER)), GUARDS, PUBLIC, MORNING, round_="6")
+    answer = gate(SAFETY, "--ledger", path)
+    assert (answer.code, answer.json["holdings"]) == (2, 1)
+    assert [each["column"] for each in answer.json["refused"]] == ["Feelings of safety"]
+    assert "round 6" in answer.json["refused"][0]["why"]
+
+
+def test_what_they_held_on_a_past_day_decides_as_of_that_day(gate, ledger, path):
+    decide(ledger, sample_policy(patched(sample_files(), *LOOSER)), GUARDS, PUBLIC, MORNING, round_="6")
+    assert gate(SAFETY, "--ledger", path, "--as-of", "2026-10-09").json["holdings"] == 0
+    assert gate(SAFETY, "--ledger", path, "--as-of", "2026-10-10").json["holdings"] == 1
+
+
+def test_without_a_ledger_what_depends_on_it_is_undecided_and_the_rest_is_not(gate):
+    answer = gate(SAFETY)
+    assert (answer.code, answer.json["holdings"]) == (4, None)
+    assert [each["kind"] for each in answer.json["gaps"]] == ["holdings-unknown"]
+    assert gate(HARMLESS).code == 0
+    assert gate(SAFETY, "--holds-nothing").code == 0
+
+
+def test_holding_nothing_and_a_ledger_contradict_each_other(gate, ledger, path):
+    answer = gate(SAFETY, "--holds-nothing", "--ledger", path)
+    assert (answer.code, answer.out) == (1, "")
+    assert "contradict" in answer.err
+
+
+def test_an_unreadable_ledger_never_allows(gate, path):
+    path.write_bytes(b"this is no database")
+    answer = gate(HARMLESS, "--ledger", path)
+    assert (answer.code, answer.out) == (1, "")

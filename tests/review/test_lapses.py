@@ -1,0 +1,233 @@
+"""What is due: what ends, who has to act, and what is not missed because something follows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from dtm_sharing.model import RequestState, Role, Validity
+from dtm_sharing.review.lapses import lapses
+from support import rules
+from support.rules import PUBLIC, SECRET, focal_point, policy, tightening
+
+DAY = date(2026, 6, 15)
+LATER = Validity(date(2026, 1, 1), date(2030, 12, 31))
+PEOPLE = tuple(replace(each, in_office=LATER) for each in rules.PEOPLE)
+LASTING = {
+    "people": PEOPLE,
+    "operation": {"validity": LATER},
+    "assessment": {"review_by": LATER.until},
+    "request": {"validity": LATER},
+    "agreement": {"validity": LATER},
+}
+
+
+def until(end, start=date(2026, 1, 1)):
+    return Validity(start, end)
+
+
+def lasting(**changes):
+    """A policy in which nothing ends before 2030, but for what is changed."""
+    return policy({"site": PUBLIC, "children": PUBLIC}, **{**LASTING, **changes})
+
+
+def due(rules_, within=30, day=DAY, passwords=(), **options):
+    return lapses(rules_, day, within, passwords, **options)
+
+
+def kinds(rules_, **options):
+    return [(each.kind, each.id, each.on) for each in due(rules_, **options)]
+
+
+def test_where_nothing_ends_nothing_is_due():
+    assert due(lasting()) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"assessment": {"review_by": date(2026, 7, 15)}}, ("assessment", "tst/risks")),
+        ({"operation": {"validity": until(date(2026, 7, 15))}}, ("operation", "tst/flood")),
+        ({"request": {"validity": until(date(2026, 7, 15))}}, ("request", "tst/request")),
+        ({"agreement": {"validity": until(date(2026, 7, 15))}}, ("agreement", "tst/partner")),
+        (
+            {"waivers": [rules.waiver("relation:x", validity=until(date(2026, 7, 15)))]},
+            ("waiver", "tst/agreed"),
+        ),
+        (
+            {"overlays": [rules.overlay(tightening("site", SECRET), validity=until(date(2026, 7, 15)))]},
+            ("overlay", "tst/tense"),
+        ),
+    ],
+    ids=lambda each: each[0] if isinstance(each, tuple) else "",
+)
+def test_each_kind_is_due_from_the_first_day_on_which_it_is_within_sight(change, kind):
+    ends = date(2026, 7, 15)
+    assert kinds(lasting(**change)) == [(*kind, ends)]
+    assert kinds(lasting(**change), within=29) == []
+    assert kinds(lasting(**change), within=0, day=ends) == [(*kind, ends)]  # the last day itself
+    [found] = due(lasting(**change), day=ends)
+    assert not found.has_lapsed(ends)
+    assert found.has_lapsed(date(2026, 7, 16))
+    assert found.source is not None
+    assert str(ends) in found.sentence
+
+
+@pytest.mark.parametrize("days", [1, 400])
+def test_what_blocks_is_missed_for_as_long_as_nothing_follows(days):
+    rules_ = lasting(
+        assessment={"review_by": DAY - timedelta(days)}, agreement={"validity": until(DAY - timedelta(days))}
+    )
+    assert [each.kind for each in due(rules_)] == ["agreement", "assessment"]
+    assert all(each.has_lapsed(DAY) for each in due(rules_))
+
+
+def test_waivers_and_overlays_that_ended_are_told_for_a_while_only():
+    waiver = rules.waiver("relation:x", validity=until(date(2026, 5, 20)))
+    overlay = rules.overlay(tightening("site", SECRET), validity=until(date(2026, 5, 20)))
+    rules_ = lasting(waivers=[waiver], overlays=[overlay])
+    assert [each.kind for each in due(rules_)] == ["overlay", "waiver"]
+    assert due(rules_, within=20) == ()
+
+
+def test_they_are_sorted_by_date():
+    rules_ = lasting(
+        assessment={"review_by": date(2026, 7, 1)},
+        agreement={"validity": until(date(2026, 6, 20))},
+        request={"validity": until(date(2026, 6, 19))},
+    )
+    assert [each.on for each in due(rules_)] == [date(2026, 6, 19), date(2026, 6, 20), date(2026, 7, 1)]
+
+
+# ------------------------------------------------------------------------------------------------ successors
+
+
+def test_an_assessment_that_was_repeated_is_not_missed():
+    old = rules.assessment(review_by=date(2026, 6, 30))
+    new = rules.assessment(id="tst/again", assessed_on=date(2026, 6, 10), review_by=LATER.until)
+    assert kinds(lasting(assessments=[old, new])) == []
+    too_late = replace(new, assessed_on=date(2026, 7, 2))  # a day on which nothing is decided
+    assert kinds(lasting(assessments=[old, too_late])) != []
+    assert kinds(lasting(assessments=[old, replace(new, datasets=("tst/other",))])) != []
+
+
+def test_what_lapsed_long_before_it_was_repeated_is_missed_no_more():
+    old = rules.assessment(review_by=date(2026, 3, 31))
+    new = rules.assessment(id="tst/again", assessed_on=date(2026, 6, 10), review_by=LATER.until)
+    assert kinds(lasting(assessments=[old, new])) == []
+
+
+def test_of_several_that_lapsed_the_last_one_is_missed():
+    old = rules.assessment(review_by=date(2026, 3, 31))
+    newer = rules.assessment(id="tst/again", review_by=date(2026, 5, 31))
+    assert kinds(lasting(assessments=[old, newer])) == [("assessment", "tst/again", date(2026, 5, 31))]
+
+
+def test_an_agreement_that_was_signed_again_is_not_missed():
+    rules_ = lasting(agreement={"validity": until(date(2026, 6, 30))})
+    [old] = rules_.agreements.values()
+    new = replace(old, id="tst/again", validity=Validity(date(2026, 7, 1), LATER.until))
+    assert kinds(replace(rules_, agreements={old.id: old, new.id: new})) == []
+    gap = replace(new, validity=Validity(date(2026, 7, 2), LATER.until))
+    assert kinds(replace(rules_, agreements={old.id: old, gap.id: gap})) != []
+    other = replace(new, organization="another")
+    assert kinds(replace(rules_, agreements={old.id: old, other.id: other})) != []
+    less = replace(new, pathways=())
+    assert kinds(replace(rules_, agreements={old.id: old, less.id: less})) != []
+    ended = replace(old, id="tst/first", validity=until(date(2026, 2, 28)))
+    assert [each.id for each in due(replace(rules_, agreements={old.id: old, ended.id: ended}))] == [old.id]
+
+
+def test_a_request_ends_unmissed_with_the_agreement_that_rests_on_it():
+    both = {
+        "request": {"validity": until(date(2026, 6, 30))},
+        "agreement": {"validity": until(date(2026, 6, 30))},
+    }
+    assert [each.kind for each in due(lasting(**both))] == ["agreement"]
+    revoked = {"state": RequestState.REVOKED, "validity": until(date(2026, 6, 30))}
+    assert due(lasting(request=revoked)) == ()
+
+
+def test_an_operation_without_datasets_may_end():
+    rules_ = lasting(operation={"validity": until(date(2026, 6, 30))})
+    assert [each.kind for each in due(rules_)] == ["operation"]
+    assert due(replace(rules_, datasets={}, agreements={})) == ()
+
+
+def leaving(*others, end=date(2026, 6, 30)):
+    stay = [each for each in PEOPLE if each.id != "tst/partner-1"]
+    return lasting(people=[*stay, focal_point("tst/partner-1", Role.PRIMARY, until(end)), *others])
+
+
+def test_a_focal_point_who_leaves_without_a_successor_is_due_by_title_and_not_by_name():
+    [found] = due(leaving())
+    assert (found.kind, found.id, found.on) == ("focal-point", "tst/partner-1", date(2026, 6, 30))
+    assert found.who == ("primary of iom", "secondary of partner")
+
+
+@pytest.mark.parametrize(
+    ("id_", "role", "start", "missed"),
+    [
+        ("tst/partner-3", Role.PRIMARY, date(2026, 7, 1), False),
+        ("tst/partner-3", Role.PRIMARY, date(2026, 7, 2), True),  # nobody for a day
+        ("tst/partner-3", Role.SECONDARY, date(2026, 7, 1), True),
+        ("xyz/partner-3", Role.PRIMARY, date(2026, 7, 1), True),  # another country
+    ],
+)
+def test_a_successor_has_the_same_role_from_the_next_day(id_, role, start, missed):
+    successor = replace(focal_point("tst/partner-3", role, Validity(start, LATER.until)), id=id_)
+    assert bool(due(leaving(successor))) is missed
+
+
+def test_of_several_who_left_one_is_missed():
+    gone = focal_point("tst/partner-0", Role.PRIMARY, until(date(2026, 2, 1)))
+    assert [each.id for each in due(leaving(gone))] == ["tst/partner-1"]
+
+
+# ----------------------------------------------------------------------------------------------- whom to tell
+
+
+def test_who_signed_and_is_gone_is_replaced_by_whoever_has_the_role_now():
+    stay = [each for each in PEOPLE if each.id != "tst/iom-1"]
+    new = replace(
+        focal_point("tst/iom-9", Role.PRIMARY, Validity(date(2026, 6, 1), LATER.until)), title="New one"
+    )
+    old = focal_point("tst/iom-1", Role.PRIMARY, until(date(2026, 5, 31)))
+    rules_ = lasting(people=[*stay, old, new], assessment={"review_by": date(2026, 6, 30)})
+    [found] = due(rules_)
+    assert found.who == ("New one", "sectoral-expert of iom")
+
+
+def test_the_coordinator_of_another_country_is_not_told():
+    abroad = replace(PEOPLE[0], id="xyz/iom-1", title="Coordinator of Xyz")
+    rules_ = lasting(people=[*PEOPLE, abroad], agreement={"validity": until(date(2026, 6, 30))})
+    assert due(rules_)[0].who == ("primary of iom", "primary of partner")
+
+
+def test_where_nobody_is_in_office_the_organization_is_told():
+    people = [each for each in PEOPLE if each.id not in {"tst/partner-1", "tst/partner-2"}]
+    gone = focal_point("tst/partner-1", Role.PRIMARY, until(date(2026, 5, 1)))
+    rules_ = lasting(people=[*people, gone], agreement={"validity": until(date(2026, 6, 30))})
+    agreement = next(each for each in due(rules_) if each.kind == "agreement")
+    assert agreement.who == ("primary of iom", "partner (nobody is in office)")
+
+
+# ------------------------------------------------------------------------------------------------- passwords
+
+
+@dataclass(frozen=True)
+class Made:
+    focal_point: str
+    channel: str
+    created_at: datetime
+
+
+def test_a_password_is_due_by_its_age():
+    made = Made("tst/partner-1", "excel-email", datetime(2026, 1, 10, tzinfo=UTC))
+    [found] = due(lasting(), passwords=[made])
+    assert (found.kind, found.on) == ("password", date(2026, 7, 9))
+    assert (found.who, found.source) == (("primary of iom",), None)
+    assert due(lasting(), passwords=[made], rotate_after=365) == ()
+    assert due(lasting(), passwords=[made], rotate_after=30)[0].has_lapsed(DAY)

@@ -1,0 +1,390 @@
+"""What an organization holds, as the ledger says it: now, as it stood at any size, and until it changes."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from dtm_sharing.errors import LedgerAltered, StoreFailed, UsageProblem
+from dtm_sharing.model import Delivery, DispatchState, Finding, Grain, Holding, Receipt
+from dtm_sharing.stores import ledger_rows as rows
+from dtm_sharing.stores.ledger_disclosures import Held, HoldingsChanged
+from support.ledgers import (
+    COORDINATOR,
+    LEASE,
+    NOW,
+    TABLE,
+    announce,
+    dispatch,
+    event,
+    intend,
+    open_ledger,
+    publication,
+    publish,
+    tamper,
+)
+
+LATER = NOW + timedelta(days=40)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def opened(path):
+    return open_ledger(path)
+
+
+def send(opened, number=0, delivery=Delivery.SENT, **changes):
+    key = intend(opened, dispatch(opened, number, **changes)).key
+    claim = opened.claim(key, NOW, LEASE)
+    if delivery is not None:
+        opened.conclude(claim, Receipt(delivery, "A sentence."), NOW)
+    return key
+
+
+def key_of(opened):
+    (found,) = {each.key for each in opened.disclosures("public")}
+    return found
+
+
+# --------------------------------------------------------------------------------------- what counts as held
+
+
+def test_nothing_is_held_of_an_empty_ledger(opened):
+    assert opened.held("scpa") == Held((), 0)
+    opened.record(event())
+    assert opened.held("scpa") == opened.held("scpa", before=1) == Held((), 1)
+
+
+def test_a_holding_says_what_a_relation_is_judged_by_and_which_entry_says_so(opened):
+    opened.record(event())
+    send(opened, grain=Grain.ADMIN2)
+    assert opened.held("scpa").holdings == (
+        Holding(
+            dataset=TABLE.dataset,
+            round=TABLE.round,
+            grain=Grain.ADMIN2,
+            indicators=("hiv-status", "site-id"),
+            holder="scpa",
+            since=date(2026, 11, 3),
+            entry=1,
+        ),
+    )
+    assert b"dispatch.intent" in opened.entries()[1].body
+
+
+def finds(finding):
+    return lambda opened, key: opened.settle(key, finding, COORDINATOR, "Called.", LATER)
+
+
+def recalls(opened, key):
+    opened.recall(key, COORDINATOR, "They wrote that no copy is left.", LATER)
+
+
+# How far it came, what a person found then, and whether they may have it.
+STOOD = {
+    "intended": ("new", None, True),
+    "being sent": (None, None, True),
+    "sent": (Delivery.SENT, None, True),
+    "not taken for now": (Delivery.NOT_SENT, None, True),
+    "of unknown outcome": (Delivery.OUTCOME_UNKNOWN, None, True),
+    "failed": (Delivery.FAILED, None, False),
+    "failed, and was there after all": (Delivery.FAILED, finds(Finding.ARRIVED), True),
+    "of unknown outcome, and arrived": (Delivery.OUTCOME_UNKNOWN, finds(Finding.ARRIVED), True),
+    "of unknown outcome, and did not arrive": (Delivery.OUTCOME_UNKNOWN, finds(Finding.NOT_ARRIVED), False),
+    "of unknown outcome, and called off": (Delivery.OUTCOME_UNKNOWN, finds(Finding.CANCELLED), False),
+    "cut off while it was sent, and called off": (None, finds(Finding.CANCELLED), False),
+    "called off before it was sent": ("new", finds(Finding.CANCELLED), False),
+    "recalled": (Delivery.SENT, recalls, False),
+    "of unknown outcome, and recalled": (Delivery.OUTCOME_UNKNOWN, recalls, False),
+}
+
+
+@pytest.mark.parametrize("case", STOOD)
+def test_it_is_held_from_the_intent_on_until_a_person_says_that_it_is_not(opened, case):
+    delivery, found, held = STOOD[case]
+    key = intend(opened, dispatch(opened)).key if delivery == "new" else send(opened, delivery=delivery)
+    if found:
+        found(opened, key)
+    assert bool(opened.held("scpa").holdings) is held
+    assert opened.find(key)[1].may_reach is held
+    opened.verify()
+
+
+def test_each_state_has_its_case_above_and_each_move_is_weighed():
+    assert {each for each in rows.MOVES if each in rows.REACHING} == {
+        "dispatch.intent",
+        "dispatch.attempt",
+        "dispatch.sent",
+        "dispatch.deferred",
+        "dispatch.outcome_unknown",
+        "dispatch.reconciled",
+        "release.announced",
+        "release.published",
+    }
+    for kind, state in rows.STATE_AFTER.items():
+        assert (kind in rows.REACHING) is state.may_reach
+    for kind, state in rows.AFTER_FINDING.values():
+        assert (kind in rows.REACHING) is state.may_reach
+
+
+def test_everybody_holds_what_was_published_or_is_about_to_be(opened):
+    announce(opened, publication())
+    held = opened.held("public").holdings
+    assert [(each.holder, each.indicators, each.entry) for each in held] == [
+        ("public", ("district", "site-id"), 0)
+    ]
+    publish(opened, publication())
+    assert opened.held("public").holdings == held == opened.held("scpa").holdings
+    opened.recall(key_of(opened), COORDINATOR, "Taken off the site.", LATER)
+    assert opened.held("public").holdings == opened.held("scpa").holdings == ()
+
+
+def test_nobody_holds_what_another_organization_got_but_everyone_reads_beside_it(opened):
+    send(opened)
+    send(opened, 1, organization="other")
+    publish(opened, publication())
+    assert [(each.holder, each.entry) for each in opened.held("scpa").holdings] == [
+        ("scpa", 0),
+        ("public", 6),
+    ]
+    assert [each.holder for each in opened.held("other").holdings] == ["other", "public"]
+    assert [each.holder for each in opened.held("public").holdings] == ["scpa", "other", "public"]
+
+
+def test_a_late_message_of_a_task_that_woke_up_moves_nothing(opened):
+    key = intend(opened, dispatch(opened)).key
+    claim = opened.claim(key, NOW, LEASE)
+    opened.settle(key, Finding.ARRIVED, COORDINATOR, "Called.", LATER)
+    held = opened.held("scpa").holdings
+    opened.conclude(claim, Receipt(Delivery.FAILED, "Refused."), LATER)
+    assert opened.held("scpa").holdings == held != ()
+
+
+# ----------------------------------------------------------------------------------- as the ledger stood then
+
+
+def test_what_was_held_at_any_size_is_what_was_said_then(opened):
+    """Every kind of move, and after each entry the answer of that moment: asked later, it is the same."""
+    said = [opened.held("scpa"), opened.held("public")]
+
+    def look():
+        said.extend((opened.held("scpa"), opened.held("public")))
+
+    keys = {}
+    for number, delivery in enumerate((*Delivery, None)):
+        keys[delivery] = intend(opened, dispatch(opened, number)).key
+        look()
+        claim = opened.claim(keys[delivery], NOW, LEASE)
+        look()
+        if delivery:
+            opened.conclude(claim, Receipt(delivery, "A sentence."), NOW)
+            look()
+    announce(opened, publication())
+    look()
+    publish(opened, publication())
+    look()
+    opened.settle(keys[Delivery.OUTCOME_UNKNOWN], Finding.NOT_ARRIVED, COORDINATOR, "Called.", LATER)
+    look()
+    opened.settle(keys[Delivery.FAILED], Finding.ARRIVED, COORDINATOR, "Called.", LATER)
+    look()
+    opened.recall(keys[Delivery.SENT], COORDINATOR, "In writing.", LATER)
+    look()
+    opened.recall(key_of(opened), COORDINATOR, "In writing.", LATER)
+    look()
+    for at, now in enumerate(said):
+        holder = ("scpa", "public")[at % 2]
+        assert opened.held(holder, before=now.size) == now
+    assert len({len(each.holdings) for each in said}) > 3
+    assert {each.size for each in said} == {*range(opened.size + 1)}
+
+
+def test_a_size_that_the_ledger_never_had_is_refused(opened):
+    opened.record(event())
+    for before in (-1, 2):
+        with pytest.raises(UsageProblem, match=f"never had {before}"):
+            opened.held("scpa", before=before)
+
+
+# ---------------------------------------------------------------------------------------- what cannot be read
+
+BROKEN = {
+    "UPDATE dispatch SET indicators = '['": LedgerAltered,
+    "UPDATE dispatch SET indicators = 7": LedgerAltered,
+    "UPDATE dispatch SET grain = 'x'": LedgerAltered,
+    "DELETE FROM dispatch": LedgerAltered,
+    "UPDATE ledger_entry SET occurred_at = 'x'": LedgerAltered,
+    "DROP TABLE dispatch": StoreFailed,
+}
+
+
+@pytest.mark.parametrize("attack", BROKEN)
+def test_what_cannot_be_read_is_never_taken_for_nothing(opened, path, attack):
+    send(opened)
+    opened.close()
+    tamper(path, attack)
+    with pytest.raises(BROKEN[attack]):
+        open_ledger(path).held("scpa")
+
+
+# ------------------------------------------------------------------------------- decided and then changed
+
+
+def intends(opened, number=1, seen=0, **changes):
+    return opened.intend([dispatch(opened, number, **changes)], NOW, seen=seen)
+
+
+# What happens between reading what scpa holds and intending to send more: does scpa hold more now?
+MEANWHILE = {
+    "nothing": (lambda _: None, False),
+    "an event": (lambda opened: opened.record(event(organization="scpa")), False),
+    "another dispatch to them": (lambda opened: intend(opened, dispatch(opened, 7)), True),
+    "a publication": (lambda opened: announce(opened, publication()), True),
+    "a dispatch to others": (lambda opened: intend(opened, dispatch(opened, 7, organization="x")), False),
+}
+
+
+@pytest.mark.parametrize("case", MEANWHILE)
+def test_an_intent_stands_only_while_they_hold_what_was_decided_upon(opened, case):
+    happens, refused = MEANWHILE[case]
+    opened.record(event())
+    seen = opened.held("scpa").size
+    happens(opened)
+    size = opened.size
+    if refused:
+        with pytest.raises(
+            HoldingsChanged, match="what scpa holds changed while this was decided"
+        ) as problem:
+            intends(opened, seen=seen)
+        assert problem.value.retry
+        assert opened.size == size
+    else:
+        intends(opened, seen=seen)
+        assert opened.size == size + 1
+    intends(opened, seen=opened.held("scpa").size)  # decided again, it stands
+    opened.verify()
+
+
+@pytest.mark.parametrize("delivery", [Delivery.SENT, Delivery.FAILED])
+def test_what_was_on_its_way_already_is_no_change_when_it_moves(opened, delivery):
+    key = intend(opened, dispatch(opened)).key
+    seen = opened.held("scpa").size
+    opened.conclude(opened.claim(key, NOW, LEASE), Receipt(delivery, "A sentence."), NOW)
+    assert intends(opened, seen=seen)
+
+
+def test_that_something_is_there_after_all_is_a_change(opened):
+    key = send(opened, delivery=Delivery.FAILED)
+    seen = opened.held("scpa").size
+    opened.settle(key, Finding.ARRIVED, COORDINATOR, "Called.", LATER)
+    with pytest.raises(HoldingsChanged):
+        intends(opened, seen=seen)
+
+
+@pytest.mark.parametrize("finding", [Finding.NOT_ARRIVED, Finding.CANCELLED])
+def test_that_they_hold_less_makes_no_decision_wrong(opened, finding):
+    key = send(opened, delivery=Delivery.OUTCOME_UNKNOWN)
+    seen = opened.held("scpa").size
+    opened.settle(key, finding, COORDINATOR, "Called.", LATER)
+    assert intends(opened, seen=seen)
+
+
+def test_a_publication_is_refused_where_anybody_holds_more(opened):
+    seen = opened.held("public").size
+    intend(opened, dispatch(opened))
+    with pytest.raises(HoldingsChanged, match="what public holds changed"):
+        opened.announce(publication(), seen=seen)
+    seen = opened.held("public").size
+    opened.announce(publication(), seen=seen)
+    with pytest.raises(HoldingsChanged, match="what public holds changed"):
+        opened.announce(publication(artefact_sha256="00" * 32), seen=seen)
+    assert len(opened.disclosures("public")) == 1
+
+
+def test_the_dispatches_of_one_decision_are_intended_all_or_none(opened):
+    several = [dispatch(opened, number) for number in range(3)]
+    seen = opened.size
+    assert opened.intend(several, NOW, seen=seen) == tuple(several)
+    assert len(opened.entries("dispatch.intent")) == 3
+    assert opened.intend(several, LATER, seen=seen) == tuple(several)  # its own are found again
+    more = [*several, dispatch(opened, 3)]
+    assert opened.intend(more, LATER, seen=seen) == tuple(more)
+    broken = [dispatch(opened, 4), dispatch(opened, 5, key="no UUID")]
+    with pytest.raises(UsageProblem, match="UUID"):
+        opened.intend(broken, NOW, seen=opened.size)
+    assert len(opened.entries("dispatch.intent")) == 4
+    assert opened.verify().size == 4
+
+
+def test_what_was_found_again_needs_no_decision_and_what_comes_with_it_does(opened):
+    first = intend(opened, dispatch(opened))
+    seen = opened.size
+    intend(opened, dispatch(opened, 7))
+    assert opened.intend([first], NOW, seen=seen) == (first,)
+    with pytest.raises(HoldingsChanged):
+        opened.intend([first, dispatch(opened, 1)], NOW, seen=seen)
+
+
+def test_dispatches_to_several_organizations_are_not_one_decision(opened):
+    with pytest.raises(UsageProblem, match="one organization"):
+        opened.intend([dispatch(opened), dispatch(opened, 1, organization="x")], NOW, seen=0)
+    assert opened.entries() == ()
+    assert opened.intend([], NOW, seen=0) == ()
+
+
+def test_an_announcement_that_was_made_is_found_again_whatever_happened_since(opened):
+    first = opened.announce(publication(), seen=0)
+    announce(opened, publication(artefact_sha256="00" * 32))
+    assert opened.announce(replace(publication(), published_at=LATER), seen=0) == first
+
+
+# ----------------------------------------------------------------------------------------------------- speed
+
+
+def test_ten_thousand_disclosures_are_read_in_well_under_a_second(opened, path):
+    """The database is filled by hand: what counts here is how it is read."""
+    send(opened)
+    opened.close()
+    with sqlite3.connect(path) as connection:
+        for trigger in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {trigger[0]}")
+        names = [each[1] for each in connection.execute("PRAGMA table_info(dispatch)") if each[1] != "key"]
+        made = ", ".join(f'"{each}"' for each in names)
+        count = "WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 30002) "
+        connection.execute(
+            f"INSERT INTO dispatch (key, {made}) {count} SELECT 'k' || (i / 3), {made} FROM n, dispatch "
+            "WHERE i % 3 = 0"
+        )
+        kinds = (
+            "CASE i % 3 WHEN 0 THEN 'dispatch.intent' WHEN 1 THEN 'dispatch.attempt' ELSE 'dispatch.sent' END"
+        )
+        connection.execute(
+            f"INSERT INTO ledger_entry {count} SELECT i, 'e' || i, {kinds}, occurred_at, recorded_at, "
+            "organization, i, 'k' || (i / 3), leaf_hash, body FROM n, ledger_entry WHERE seq = 0"
+        )
+        connection.execute("UPDATE ledger_head SET size = 30003")
+    connection.close()
+    again = open_ledger(path)
+    began = time.perf_counter()
+    held = again.held("scpa")
+    took = time.perf_counter() - began
+    assert len(held.holdings) == 10_001
+    assert took < 1, f"{took:.2f} s"
+
+
+def test_states_are_as_the_rows_say():
+    """The model's word on it, which the cases above are about."""
+    assert {each for each in DispatchState if each.may_reach} == {
+        DispatchState.NEW,
+        DispatchState.SENDING,
+        DispatchState.SENT,
+        DispatchState.ACKNOWLEDGED,
+        DispatchState.OUTCOME_UNKNOWN,
+    }
