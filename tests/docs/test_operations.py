@@ -13,7 +13,7 @@ from dtm_sharing.model import Delivery, DispatchState, Finding, Receipt
 from dtm_sharing.package.password import word_list
 from dtm_sharing.stores.database import Ledger
 from support.demonstrated import Demonstrated, demonstrate
-from support.ledgers import LEASE, NOW, dispatch
+from support.ledgers import LEASE, NOW, dispatch, intend
 from support.loading import ROOT
 from support.terminals import on_terminal
 
@@ -61,13 +61,21 @@ def _words(screen: str) -> list[str]:
 def test_an_unknown_outcome_is_settled_as_the_page_says(made):
     (settle,) = (each for each in COMMANDS if " settle " in each)
     opened = Ledger(made.space.ledger)
-    unknown = opened.intend(dispatch(opened), NOW)
+    unknown = intend(opened, dispatch(opened))
     opened.conclude(opened.claim(unknown.key, NOW, LEASE), Receipt(Delivery.OUTCOME_UNKNOWN, "x"), NOW)
     assert "outcome-unknown, now sent" in types(settle.replace("KEY", unknown.key[:8]), made)
 
 
+def test_what_was_sent_is_recalled_as_the_page_says(made):
+    (recall,) = (each for each in COMMANDS if " recall " in each)
+    sent = next(each for each in Ledger(made.space.ledger).disclosures("scpa") if each.state.is_held)
+    said = types(recall.replace("KEY", sent.key), made)
+    assert f"{sent.state}, now recalled." in said
+    assert "No relation is judged by it any more" in said
+
+
 def test_every_command_of_the_page_is_tried_above():
-    assert len(COMMANDS) == 4
+    assert len(COMMANDS) == 5
 
 
 SENTENCES = sorted(set(re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)))
@@ -84,6 +92,6 @@ def test_a_sentence_of_the_page_is_one_that_the_code_says(sentence):
 
 def test_the_states_are_those_of_a_dispatch():
     named = {each for each in SENTENCES if each in {state.value for state in DispatchState}}
-    findings = {each.value for each in Finding}
+    findings = {each.value for each in Finding if each is not Finding.RECALLED}
     assert named - findings == {state.value for state in DispatchState if state.is_open}
     assert findings <= set(SENTENCES)

@@ -27,9 +27,11 @@ from dtm_sharing.demo.runner import BLOCKED_DAG, ROUND
 from dtm_sharing.demo.server import Run
 from dtm_sharing.errors import GateDenied
 from dtm_sharing.model import Delivery, Receipt
-from dtm_sharing.stores.database import Claim, Ledger
+from dtm_sharing.stores.database import Ledger
+from dtm_sharing.stores.outbox import Claim
+from dtm_sharing.stores.policies import seal
 from support.demonstrated import Demonstrated, demonstrate
-from support.ledgers import LEASE, NOW, dispatch
+from support.ledgers import LEASE, NOW, dispatch, intend
 from support.loading import ROOT, loaded
 from support.terminals import Screen, on_terminal
 
@@ -84,7 +86,9 @@ MAKES = [each for each in COMMANDS if each.text.startswith("make ")]
 EXPORTS = [each for each in COMMANDS if each.text.startswith("export ")]
 # These need a person: one who found something out about a dispatch, or knows the master secret.
 TYPED = [
-    each for each in COMMANDS if re.match(r"dtm-sharing (dispatch settle|password|ledger key)\b", each.text)
+    each
+    for each in COMMANDS
+    if re.match(r"dtm-sharing (dispatch (settle|recall)|password|ledger key)\b", each.text)
 ]
 RUN = [each for each in COMMANDS if each not in MAKES + EXPORTS + TYPED]
 
@@ -103,6 +107,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         there.write_bytes(path.read_bytes())
     for name, content in policy_files().items():
         (folder / name).write_text(content, "utf-8")
+    seal(folder / "policies")
     (folder / "entry.tlog-proof").write_bytes(_receipt(made.space.mail / "001.eml"))
     return folder
 
@@ -168,7 +173,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
     folder = tmp_path_factory.mktemp("typed")
     made = demonstrate(folder / ".demo")
     opened = Ledger(made.space.ledger)
-    unknown = opened.intend(dispatch(opened), NOW)
+    unknown = intend(opened, dispatch(opened))
     claim = opened.claim(unknown.key, NOW, LEASE)
     assert isinstance(claim, Claim)
     opened.conclude(claim, Receipt(Delivery.OUTCOME_UNKNOWN, "The line broke."), NOW)
@@ -230,7 +235,7 @@ def test_each_test_above_has_something_to_test():
     assert len(RUN) > 15
     assert {each.code for each in RUN} == {0, 2, 3, 4}
     assert len(MAKES) == 4
-    assert len(TYPED) == 5
+    assert len(TYPED) == 6
     assert sum(bool(each.output) for each in RUN) > 4
 
 
