@@ -44,7 +44,14 @@ TESTS = {
         "property/test_gate.py",
     ],
     "detect": ["unit/test_detect.py", "stores/test_frames.py"],
-    "gate": ["unit/test_gate.py", "spec", "oracle", "property/test_rules.py", "property/test_gate.py"],
+    "gate": [
+        "unit/test_gate.py",
+        "unit/test_gate_relations.py",
+        "spec",
+        "oracle",
+        "property/test_rules.py",
+        "property/test_gate.py",
+    ],
     "protect": ["unit/test_protect.py"],
     "policy": [
         "unit/test_policy.py",
