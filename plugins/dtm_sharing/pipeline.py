@@ -19,6 +19,7 @@ from dtm_sharing.model import (
     Approved,
     Audience,
     Classification,
+    Dataset,
     Decision,
     Dispatch,
     DispatchState,
@@ -392,6 +393,7 @@ def _aggregated(case: _Case, grain: Grain, stores: Stores) -> _Case:
     if form is None or form.drop_at_collection:
         return case
     declared = classify.dataset(stores.policy, case.ref.dataset)
+    _check_one_grain_of_sums(case, declared, grain, stores)
     try:
         sums = protect.aggregate(form, case.table, declared, stores.policy)
     except Undecided:
@@ -400,6 +402,20 @@ def _aggregated(case: _Case, grain: Grain, stores: Stores) -> _Case:
     if sums.left_out:
         log.warning("%s units of %s are left out: sums of too few rows", sums.left_out, case.ref.dataset)
     return _judged(case.ref, sums.frame, decision.audience, case.held, stores, form=form)
+
+
+def _check_one_grain_of_sums(case: _Case, declared: Dataset, grain: Grain, stores: Stores) -> None:
+    """Units of few sites are left out of the sums, and a total by another grain would give them back."""
+    ref = case.ref
+    for each in case.held.holdings:
+        same = (each.dataset, each.round) == (ref.dataset, ref.round)
+        if same and each.grain is not grain and each.grain.depth < declared.grain.depth:
+            _record_stop("unsummed-table", ref, case.decision.audience, stores)
+            raise Undecided(
+                f"Undecided: sums of {ref.dataset}, round {ref.round}, by {each.grain} left already (ledger "
+                f"entry {each.entry}); with those by {grain} a unit that was left out could be worked out. "
+                f"Publish by {each.grain} only."
+            )
 
 
 def _approve(case: _Case, stores: Stores) -> Approved:

@@ -86,9 +86,10 @@ def aggregate(form: ReleasableForm, frame: Any, dataset: Dataset, policy: Policy
     """Sum the counts of a table up per unit of a coarser grain, as a form says. Cells are text, as they came.
 
     Units are told apart by the columns ``form.by``; spaces and Unicode composition in their names do not
-    count. A unit of fewer than ``SMALLEST_GROUP`` rows is left out. Where one of its rows does not say how
-    many (a blank cell), the unit does not either: a sum without it would be too small. Sums are exact, with
-    as many decimals as the cells have. Rows come in the order of their units, columns in that of the frame.
+    count. A unit of fewer than ``SMALLEST_GROUP`` sites (or what else the dataset is by) is left out. Where
+    one of its rows does not say how many (a blank cell), the unit does not either: a sum without it would be
+    too small. Sums are exact, with as many decimals as the cells have. Rows come in the order of their units,
+    columns in that of the frame.
 
     Raises:
         GateDenied: the table holds something Secret, so it goes nowhere in any form.
@@ -104,11 +105,16 @@ def aggregate(form: ReleasableForm, frame: Any, dataset: Dataset, policy: Policy
     columns = {key: _cells(table.get_column(key)) for key in _keys(table)}
     summed = _counts(form, dataset, policy)
     units = _units({key: columns[key] for key in form.by}, len(table))
-    rows = {unit: at for unit, at in sorted(units.items()) if len(at) >= SMALLEST_GROUP}
+    members = _members(frame, dataset, policy)
+    rows = {
+        unit: at
+        for unit, at in sorted(units.items())
+        if len({members[each] for each in at}) >= SMALLEST_GROUP
+    }
     if not rows:
         raise Undecided(
-            f"Undecided: no {form.aggregate_to} unit of {dataset.id} has {SMALLEST_GROUP} rows, so each sum "
-            "would tell of a single one: sum up by a coarser grain."
+            f"Undecided: no {form.aggregate_to} unit of {dataset.id} has {SMALLEST_GROUP} different rows, so "
+            "each sum would tell of a single one: sum up by a coarser grain."
         )
     found = {key: [unit[at] for unit in rows] for at, key in enumerate(form.by)}
     found |= {key: _totals(key, columns[key], rows.values()) for key in summed}
@@ -140,6 +146,20 @@ def _units(by: Mapping[str, Sequence[str]], rows: int) -> dict[tuple[str, ...], 
     for at in range(rows):
         units[tuple(cells[at] for cells in by.values())].append(at)
     return units
+
+
+def _members(frame: Any, dataset: Dataset, policy: Policy) -> list[tuple[str, ...]]:
+    """Of which site, household or person each row is: what a sum must not tell of a single one.
+
+    By the columns that identify what the dataset is by, else by its key; rows that do not say are one. A site
+    that is asked each month has several rows, and is one all the same.
+    """
+    table = _table(frame)
+    named = {each.name: policy.indicators[each.indicator].identifies for each in dataset.columns}
+    telling = [key for key in _keys(table) if named.get(key) is dataset.grain]
+    telling = telling or [key for key in _keys(table) if key in dataset.key]
+    cells = [_cells(table.get_column(key)) for key in telling]
+    return list(zip(*cells, strict=True)) if cells else [()] * len(table)
 
 
 def _totals(key: str, cells: Sequence[str], units: Iterable[Sequence[int]]) -> list[str]:

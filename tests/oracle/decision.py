@@ -248,6 +248,8 @@ def relation_rules(
     asked: set[tuple[str, str, str | None]] = set()
     for relation in policy.relations.values():
         at_a_grain = any(str(each) in grains for each in relation.grains)
+        if at_a_grain and indicator in relation.keys and len(groups_of(relation, in_table)) == 0:
+            asked |= leads_from_one_to_another(policy, relation, in_table, held, dataset, day, audience)
         if not at_a_grain or not any(indicator in group for group in relation.groups):
             continue
         alone = None
@@ -272,6 +274,35 @@ def relation_rules(
                 found = relax_together(policy, relation, datasets, dataset, day)
                 if alone is None or STRICTNESS[found[1]] > STRICTNESS[alone[1]]:
                     asked.add(found)
+    return asked
+
+
+def leads_from_one_to_another(
+    policy: Policy,
+    relation: Any,
+    in_table: set[str],
+    held: Sequence[Holding],
+    dataset: Any,
+    day: date,
+    audience: Audience,
+) -> set[tuple[str, str, str | None]]:
+    """A table that says nothing of the groups itself, and joins tables that could not be joined before."""
+    asked: set[tuple[str, str, str | None]] = set()
+    mine = {each for each in relation.keys if each in in_table}
+    for theirs in each_readers_tables(relation, held, audience):
+
+        def told(keys: set[str], theirs: Sequence[Holding] = theirs) -> list[Holding]:
+            reached = keys_in_reach(relation, keys, theirs, dataset)
+            at_a_grain = [str(each) for each in relation.grains]
+            beside = [each for each in theirs if joined(relation, reached, at_a_grain, each, dataset)]
+            return [each for each in beside if groups_of(relation, set(each.indicators))]
+
+        def all_of_it(keys: set[str], told: Any = told) -> bool:
+            return complete(relation, {one for each in told(keys) for one in each.indicators})
+
+        if len(mine) > 1 and all_of_it(mine) and not any(all_of_it({key}) for key in mine):
+            datasets = [dataset.id, *(each.dataset for each in told(mine))]
+            asked.add(relax_together(policy, relation, datasets, dataset, day))
     return asked
 
 
@@ -318,10 +349,15 @@ def joined(relation: Any, keys: set[str], grains: Sequence[str], holding: Holdin
     share_a_key = len(relation.keys) == 0 or any(
         key in keys and key in holding.indicators for key in relation.keys
     )
-    both_at_a_grain = holding.grain in relation.grains and any(
+    # A finer table can be summed up to a coarser one by whoever has it.
+    both_at_a_grain = any(not_finer(each, holding.grain) for each in relation.grains) and any(
         str(each) in grains for each in relation.grains
     )
     return same_country and both_at_a_grain and share_a_key
+
+
+def not_finer(grain: Any, than: Any) -> bool:
+    return FROM_THE_COARSEST.index(str(grain)) <= FROM_THE_COARSEST.index(str(than))
 
 
 def relax_together(
@@ -401,7 +437,8 @@ def gaps_of_holdings(
     gaps: Gaps = set()
     for relation in policy.relations.values():
         at_a_grain = any(str(each) in grains for each in relation.grains)
-        if not at_a_grain or not groups_of(relation, in_table):
+        leads = sum(each in in_table for each in relation.keys) > 1
+        if not at_a_grain or not (groups_of(relation, in_table) or leads):
             continue
         if held is None:
             alone = relax_together(policy, relation, [dataset.id], dataset, day)
@@ -412,7 +449,8 @@ def gaps_of_holdings(
         for holding in held:
             strange = [each for each in holding.indicators if each not in policy.indicators]
             same_country = holding.dataset.split("/")[0] == dataset.id.split("/")[0]
-            if strange and same_country and holding.grain in relation.grains:
+            at_least_as_fine = any(not_finer(each, holding.grain) for each in relation.grains)
+            if strange and same_country and at_least_as_fine:
                 gaps.add(("holding-unknown-indicator", None))
     return gaps
 
@@ -424,7 +462,8 @@ def gaps_of_paper(policy: Policy, agreement: Any, day: date) -> Gaps:
         gaps.add(("agreement-not-in-force", None))
     for side in ("iom", agreement.organization):
         signer = policy.focal_points.get(agreement.signed.get(side))
-        if signer is None or signer.organization != side or signer.in_office.start > agreement.validity.start:
+        in_office = signer is not None and within(signer.in_office, agreement.validity.start)
+        if signer is None or signer.organization != side or not in_office:
             gaps.add(("agreement-not-signed", None))
     request = policy.requests[agreement.request]
     if str(request.state) not in ("refused", "revoked"):  # those are no gap: somebody said no

@@ -496,6 +496,19 @@ def test_sums_by_district_do_not_keep_the_other_half_by_site_from_anyone(tmp_pat
     assert pipeline.publish(admitted(stores, languages(), LANGUAGES), stores).grain is Grain.SITE
 
 
+def test_sums_by_two_grains_would_give_back_the_district_that_was_left_out(tmp_path):
+    """The total of the country less those of two districts is that of the third, which is a single site."""
+    here = Space(tmp_path)
+    stores = here.stores(confidential_by_site(FILES))
+    ref = admitted(stores, demography(), DEMOGRAPHY)
+    pipeline.publish(ref, stores, aggregate_to=Grain.ADMIN2)
+    with pytest.raises(Undecided, match="by admin2 left already"):
+        pipeline.publish(ref, stores, aggregate_to=Grain.NATIONAL)
+    assert len(here.published()) == 1
+    assert here.events()[-1] == "release.stopped"
+    assert pipeline.publish(ref, stores, aggregate_to=Grain.ADMIN2).rows == 2, "the same again is nothing new"
+
+
 def test_what_may_be_published_as_it_is_is_not_summed_up(tmp_path):
     here = Space(tmp_path)
     stores = here.stores(FILES)

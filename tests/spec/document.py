@@ -78,6 +78,7 @@ CHAPTERS = (
             "relations.WHICH_AND_WHEN",
             "relations.READ_BY_AN_ORGANIZATION",
             "relations.BY_WAY_OF_A_THIRD",
+            "relations.THE_LAST_OF_THREE",
             "relations.NOT_KNOWN",
             "relations.WAIVED",
         ),

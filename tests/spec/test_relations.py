@@ -50,6 +50,7 @@ BESIDE_WHAT_IS_PUBLIC = """
 | site, soldiers                | site, safety             | site     | deny    | soldiers               |
 | site, soldiers, police, water | site, safety             | site     | deny    | soldiers, police       |
 | district, safety              | site, district, soldiers | site     | deny    | safety                 |
+| site, safety                  | site, soldiers           | household | deny   | safety                 |
 | site, district, safety        | district, soldiers       | admin2   | deny    | safety                 |
 | site, safety                  | site, safety             | site     | allow   | -                      |
 | site, soldiers                | site, police             | site     | allow   | -                      |
@@ -113,6 +114,22 @@ BY_WAY_OF_A_THIRD = """
 | site, safety     | district, soldiers        | site, water              | allow   |
 | site, safety     | soldiers                  | site, district           | allow   |
 | safety, water    | district, soldiers        | site, district           | allow   |
+"""
+
+# It does not matter in which order three tables leave: the last one is refused, be it the list of places.
+THE_LAST_OF_THREE = """
+| held first             | then                   | the last                 | outcome |
+|------------------------|------------------------|--------------------------|---------|
+| site, safety           | district, soldiers     | site, district           | deny    |
+| site, safety           | site, district         | district, soldiers       | deny    |
+| district, soldiers     | site, safety           | site, district           | deny    |
+| district, soldiers     | site, district         | site, safety             | deny    |
+| site, district         | site, safety           | district, soldiers       | deny    |
+| site, district         | district, soldiers     | site, safety             | deny    |
+| site, safety           | district, water        | site, district           | allow   |
+| site, safety, soldiers | district, water        | site, district           | allow   |
+| site, safety           | district, soldiers     | site, water              | allow   |
+| site, safety           | district, soldiers     | site, district, water    | deny    |
 """
 
 # Where the ledger cannot be read, only what no relation could raise any further is decided. A table that
@@ -222,6 +239,16 @@ def test_tables_are_joined_by_way_of_a_third(row: Row) -> None:
     """Two tables belong together as soon as the audience has anything that leads from one to the other."""
     held = [holding(*words(row[which])) for which in ("held", "the third table") if row[which]]
     assert decided(RULES, *words(row["published now"]), held=held).outcome == row["outcome"]
+
+
+@pytest.mark.parametrize("row", rows(THE_LAST_OF_THREE), ids=name)
+def test_the_order_in_which_three_tables_leave_does_not_matter(row: Row) -> None:
+    """A table that only leads from one held table to another is what completes the relation."""
+    held = [holding(*words(row[which])) for which in ("held first", "then")]
+    decision = decided(RULES, *words(row["the last"]), held=held)
+    assert decision.outcome == row["outcome"]
+    for form in decision.forms:
+        assert decided(RULES, *form.keeps, held=held).outcome == "allow"
 
 
 @pytest.mark.parametrize("row", rows(NOT_KNOWN), ids=name)

@@ -202,6 +202,70 @@ def test_spaces_around_a_code_do_not_hide_it(kind: str) -> None:
     assert (Grain.SITE, "one") in finer(points, declared(Grain.ADMIN2, "district"))
 
 
+SPELLINGS = {
+    "a space within": "S {0:03}",
+    "two letters and a space": "SD {0}",
+    "a no-break space behind": "S{0:03}\u00a0",
+    "a no-break space within": "S\u00a0{0:03}",
+    "a zero-width space before": "\u200bS{0:03}",
+    "a zero-width joiner within": "S\u200d{0:03}",
+    "a byte order mark": "\ufeffS{0:03}",
+    "full width": "\uff33{0:03}",
+    "another hyphen": "S\u2011{0:03}",
+    "another dash": "S\u2013{0:03}",
+    "plus signs": "+14.{0:05},+33.{0:05}",
+    "WKT": "POINT (33.{0:05} -14.{0:05})",
+    "WKT in small letters with a height": "point z(33.{0:05} -14.{0:05} 100.5)",
+    "decimal commas": "-14,{0:05}; 33,{0:05}",
+    "decimal commas and a space": "-14,{0:05} 33,{0:05}",
+    "minus signs": "\u221214.{0:05}, 33.{0:05}",
+    "degrees and minutes": "14\u00b0{0:02}.5' S 33\u00b0{0:02}.5' E",
+    "degrees, minutes and seconds": "14\u00b000'{0:02}.1\"S, 33\u00b000'{0:02}.1\"E",
+    "primes": "S14\u00b000\u2032{0:02}\u2033 E33\u00b000\u2032{0:02}\u2033",
+    "curly quotes and an ordinal sign": "14\u00ba00\u2019{0:02}\u201dS 33\u00ba00\u2019{0:02}\u201dE",
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_codes_and_points_are_seen_however_they_are_spelled(spelling: str) -> None:
+    table = {
+        "district": [f"District {'ABCDEFGHIJ'[row * 2 // 3]}" for row in range(15)],
+        "x": [spelling.format(row + 1) for row in range(15)],
+    }
+    assert finer(table, declared(Grain.ADMIN2, "district")) == [(Grain.SITE, "x")]
+
+
+@pytest.mark.parametrize("zero", [0x0660, 0x06F0, 0x0966, 0x09E6, 0x1040, 0x17E0])
+def test_digits_of_other_scripts_are_digits(zero: int) -> None:
+    digits = {ord("0") + digit: chr(zero + digit) for digit in range(10)}
+    table = sites(x=lambda row: f"S{row + 1:03}".translate(digits))
+    assert (Grain.SITE, "x") in finer(table, declared(Grain.ADMIN2, "district"))
+    counts = sites(x=lambda row: NO_CODES["counts"](row).translate(digits))
+    assert finer(counts, declared(Grain.ADMIN2, "district")) == [(Grain.ADMIN3, None)]
+
+
+@pytest.mark.parametrize("degrees", ["+{0}.{1:05}", "{0},{1:05}", "{0}\u00b0{1:02}'", "{0}.{1:05}\u00a0"])
+def test_two_columns_of_degrees_are_seen_however_they_are_spelled(degrees: str) -> None:
+    table = sites(one=lambda row: degrees.format(14, row), two=lambda row: degrees.format(33, row))
+    assert (Grain.SITE, "one") in finer(table, declared(Grain.ADMIN2, "district"))
+
+
+@pytest.mark.parametrize(
+    "text", ["Ward {}", "Round {}", "no {}", "{} 000", "1,{:03} 2,{:03}", "point {}", "{}\u00b0"]
+)
+def test_names_and_figures_with_spaces_are_no_codes(text: str) -> None:
+    table = sites(x=lambda row: text.format(row, row))
+    assert finer(table, declared(Grain.ADMIN2, "district")) == [(Grain.ADMIN3, None)]
+
+
+def test_a_space_in_a_p_code_makes_it_no_other_code() -> None:
+    table = {"district": [f"MW {number}" for number in range(301, 337)]}
+    of = declared(Grain.ADMIN2, "district")
+    assert finer(table, of) == []
+    table["district"][7] = "MW\u00a030110"
+    assert finer(table, of) == [(Grain.ADMIN3, "district")]
+
+
 # --------------------------------------------------------------------------------------------- P-codes
 
 
@@ -405,6 +469,37 @@ def test_a_column_that_the_policy_knows_to_tell_sites_apart_does_so_in_any_table
     assert finer(one_each, declared(Grain.SITE, "site"), people) == []
     several = sites(4, site=lambda row: f"Camp {row // 4}", who=lambda row: f"name {row}")
     assert (Grain.INDIVIDUAL, "who") in finer(several, declared(Grain.SITE, "site"), people)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["Camp Hope"], True),
+        (["Camp Hope", "", ""], True),
+        (["Camp Hope", "Camp Hope"], True),
+        (["", "N/A", "N/A", "Camp Hope"], True),
+        ([""], False),
+        (["", " ", "\u00a0"], False),
+        (["N/A", "N/A", ""], False),
+    ],
+)
+def test_a_single_site_that_is_named_is_enough(names: Sequence[str], found: bool) -> None:
+    table = {"district": ["D1"] * len(names), "site": names, "children": ["7"] * len(names)}
+    evidence = finer(table, declared(Grain.ADMIN2, "district"), SITES)
+    assert ((Grain.SITE, "site") in evidence) is found
+    if names == ["Camp Hope"]:
+        assert sentences(table, declared(Grain.ADMIN2, "district"))[0] == "column 'site' names a unit by site"
+        assert finer(table, declared(Grain.SITE, "site"), SITES) == []
+
+
+@pytest.mark.parametrize("who", [Grain.HOUSEHOLD, Grain.INDIVIDUAL])
+def test_a_single_household_or_person_in_a_table_of_areas_that_names_no_site_is_enough(who: Grain) -> None:
+    known = {**SITES, "who": who}
+    table = {"district": ["Dowa", "Salima"], "site": ["", "N/A"], "who": ["", "name 1"]}
+    assert finer(table, declared(Grain.ADMIN2, "district"), known) == [(who, "who")]
+    named = table | {"site": ["Camp A", "Camp B"]}
+    assert finer(named, declared(Grain.ADMIN2, "district"), known) == [(Grain.SITE, "site")]
+    assert finer(table | {"who": ["", "-"]}, declared(Grain.ADMIN2, "district"), known) == []
 
 
 def test_households_in_sites_in_a_table_that_is_declared_by_district_are_found() -> None:

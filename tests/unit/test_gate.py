@@ -543,7 +543,7 @@ def test_each_side_has_to_sign_through_a_focal_point_of_its_own(
     decision = decided(policy(agreement={"signed": signed}), *AGREED, audience=LOW)
     assert gap_kinds(decision) == ["agreement-not-signed"] * len(unsigned)
     for gap, side in zip(decision.gaps, unsigned, strict=True):
-        assert f"lacks the signature of {side} by a focal point in office by 2026-01-01" in gap.sentence
+        assert f"lacks the signature of {side} by a focal point in office on 2026-01-01" in gap.sentence
 
 
 @pytest.mark.parametrize("late", ["iom", "partner"])
@@ -555,8 +555,8 @@ def test_whoever_came_into_office_after_the_agreement_began_cannot_have_signed_i
     day_after = YEAR.start + timedelta(days=1)
     assert gap_kinds(signed_by(Validity(day_after, None))) == ["agreement-not-signed"]
     assert gap_kinds(signed_by(Validity(YEAR.start, None))) == []
-    # Who signed and has left since has signed all the same.
-    assert "agreement-not-signed" not in gap_kinds(signed_by(Validity(date(2025, 1, 1), date(2025, 12, 1))))
+    assert gap_kinds(signed_by(Validity(date(2025, 1, 1), day_after))) == [], "who left since has signed"
+    assert gap_kinds(signed_by(Validity(date(2025, 1, 1), date(2025, 12, 31)))) == ["agreement-not-signed"]
 
 
 SOUND = assessment(coordinator="tst/iom-2")
@@ -700,6 +700,15 @@ def test_each_focal_point_of_the_destination_in_office_gets_a_message_primary_fi
 def test_the_secondary_in_office_stands_in_where_nobody_of_the_destination_is() -> None:
     assert sent_to("tst/partner-1", p1=OVER) == ["tst/partner-2"]
     assert sent_to("tst/partner-1", p1=OVER, p2=OVER) == ["tst/partner-3"]
+
+
+def test_nobody_stands_in_from_another_country() -> None:
+    """An organization has one list of people; who is named for one country receives nothing of another."""
+    elsewhere = replace(PEOPLE[4], id="oth/partner-2")
+    people = [each for each in PEOPLE if each.organization != "partner"]
+    people += [replace(PEOPLE[3], in_office=OVER), elsewhere]
+    path = pathway(Urgency.LOW, "site", destination=("tst/partner-1",))
+    assert gate.recipients(policy(people=people), path, DAY) == ()
 
 
 def test_nobody_in_office_means_nobody_receives_it() -> None:

@@ -183,7 +183,8 @@ def summed(*cells: tuple[str, str, str], form: ReleasableForm = SUMMED) -> Sums:
 
 def total(*cells: str) -> str:
     """The sum of these cells."""
-    found = aggregate(ALL_IN_ONE, pd.DataFrame({"children": list(cells)}), DECLARED, RULES).frame
+    table = pd.DataFrame({"site": [f"S{n}" for n in range(len(cells))], "children": list(cells)})
+    found = aggregate(ALL_IN_ONE, table, DECLARED, RULES).frame
     return str(found["children"].item())
 
 
@@ -211,14 +212,39 @@ def test_a_unit_of_fewer_than_three_rows_is_left_out_and_counted() -> None:
     assert "9" not in repr(found)
 
 
+def test_a_site_that_is_asked_each_month_is_one_site() -> None:
+    sites = [
+        ("a", "A"),
+        ("b", "A"),
+        ("c", "A"),
+        ("d", "B"),
+        ("d", "B"),
+        ("d", "B"),
+        ("", "C"),
+        ("", "C"),
+        ("", "C"),
+    ]
+    table = pd.DataFrame(
+        [(site, district, "1", "5") for site, district in sites],
+        columns=["site", "district", "tents", "children"],
+    )
+    found = aggregate(SUMMED, table, DECLARED, RULES)
+    assert (list(found.frame["district"]), found.left_out) == (["A"], 2)
+
+
+def test_where_nothing_says_which_site_a_row_is_nothing_is_summed_up() -> None:
+    with pytest.raises(Undecided, match="different rows"):
+        aggregate(ALL_IN_ONE, pd.DataFrame({"children": ["1"] * 9}), DECLARED, RULES)
+
+
 def test_where_every_unit_is_too_small_nothing_is_left_to_give() -> None:
     with pytest.raises(Undecided) as error:
         summed(("A", "1", "1"), ("A", "1", "1"), ("B", "1", "1"))
     assert str(error.value) == (
-        "Undecided: no admin2 unit of tst/sites has 3 rows, so each sum would tell of a single one: sum up "
-        "by a coarser grain."
+        "Undecided: no admin2 unit of tst/sites has 3 different rows, so each sum would tell of a single "
+        "one: sum up by a coarser grain."
     )
-    with pytest.raises(Undecided, match="no national unit of tst/sites has 3 rows"):
+    with pytest.raises(Undecided, match="no national unit of tst/sites has 3 different rows"):
         total("1", "2")
 
 
@@ -293,7 +319,12 @@ def test_units_are_told_apart_by_all_columns_that_name_them() -> None:
     form = ReleasableForm(("site", "tents"), (), ("district", "province", "children"), Grain.ADMIN2)
     form = replace(form, by=("district", "province"))
     table = pd.DataFrame(
-        {"province": ["P"] * 3 + ["Q"] * 3, "district": ["D"] * 6, "children": list("123456")}
+        {
+            "site": list("abcdef"),
+            "province": ["P"] * 3 + ["Q"] * 3,
+            "district": ["D"] * 6,
+            "children": list("123456"),
+        }
     )
     found = aggregate(form, table, DECLARED, RULES).frame
     assert found.to_dict("list") == {
@@ -305,7 +336,7 @@ def test_units_are_told_apart_by_all_columns_that_name_them() -> None:
 
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
 def test_missing_values_are_blank(missing: object) -> None:
-    table = pd.DataFrame({"children": pd.Series(["1", missing, "2"], dtype="object")})
+    table = pd.DataFrame({"site": list("abc"), "children": pd.Series(["1", missing, "2"], dtype="object")})
     assert list(aggregate(ALL_IN_ONE, table, DECLARED, RULES).frame["children"]) == [""]
 
 
@@ -320,7 +351,9 @@ def test_the_order_of_rows_does_not_matter_and_the_frame_that_was_given_stays() 
 
 
 def test_an_arrow_table_comes_out_as_one() -> None:
-    table = pa.table({"district": ["A"] * 3, "tents": ["1"] * 3, "children": ["1", "2", None]})
+    table = pa.table(
+        {"site": list("abc"), "district": ["A"] * 3, "tents": ["1"] * 3, "children": ["1", "2", None]}
+    )
     found = aggregate(SUMMED, table, DECLARED, RULES).frame
     assert found == pa.table({"district": ["A"], "tents": ["3"], "children": [""]})
 

@@ -25,11 +25,38 @@ _DAY = "(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])"
 _DATE = r"[0-9]{1,2}[-/_][0-9]{1,2}[-/_](?:[0-9]{2}|[0-9]{4})|[0-9]{4}[-/_][0-9]{1,2}(?:[-/_][0-9]{1,2})?"
 _SPAN = r"[0-9]{1,4}[-/_][0-9]{1,4}"
 NO_CODE = rf"{_DATE}|{_DAY}|{_SPAN}"
-_DECIMAL = r"-?[0-9]{1,3}\.[0-9]{3,}"
-_POINT = rf"{_DECIMAL}[ ,;]+{_DECIMAL}(?:[ ,;]+-?[0-9.]+){{0,2}}"
+_PLAIN = r"[-+]?[0-9]{1,3}\.[0-9]{3,}"
+_COMMA = r"[-+]?[0-9]{1,3},[0-9]{4,}"  # with three digits behind it, it may be one of thousands
+_ANGLE = (
+    r"[NSEWnsew]?\s*[-+]?[0-9]{1,3}\s*°\s*[0-9]{1,2}(?:[.,][0-9]+)?\s*'"
+    r"""\s*(?:[0-9]{1,2}(?:[.,][0-9]+)?\s*(?:"|'')\s*)?[NSEWnsew]?"""
+)
+_DECIMAL = f"{_PLAIN}|{_COMMA}|{_ANGLE}"
+_ANY = r"[-+]?[0-9]{1,3}(?:\.[0-9]+)?"
+_WKT = rf"(?i:point)\s*(?i:zm?|m)?\s*\(\s*{_ANY}\s+{_ANY}(?:\s+[-+]?[0-9.]+){{0,2}}\s*\)"
+_POINT = (
+    rf"{_PLAIN}[ ,;]+{_PLAIN}(?:[ ,;]+[-+]?[0-9.]+){{0,2}}|{_COMMA}[ ;]+{_COMMA}(?:[ ;]+[-+]?[0-9.,]+){{0,2}}"
+    rf"|{_ANGLE}[ ,;]*{_ANGLE}|{_WKT}"
+)
+_SPACED = r"^\s*([A-Z]{1,3}) ([0-9][A-Za-z0-9]*(?:[-_/.][A-Za-z0-9]+)*)\s*$"  # "S 001"; "Ward 12" is a name
+# How else the signs of codes and of degrees are typed, in order; RE2. What does not show goes first.
+_SPELLINGS = (
+    (r"\p{Cf}+", ""),
+    (r"[\p{Z}\s]+", " "),
+    (r"[\p{Pd}\x{2212}]", "-"),
+    (r"[\x{2018}\x{2019}\x{2032}\x{02B9}\x{02BC}]", "'"),
+    (r"[\x{201C}\x{201D}]", '"'),
+    (r"\x{066B}", "."),
+)
+# Zeros of Arabic, Persian, Devanagari, Bengali, Burmese, Khmer: each is followed by its other digits.
+_ZEROS = (0x0660, 0x06F0, 0x0966, 0x09E6, 0x1040, 0x17E0)
+_DIGITS = tuple(
+    ("[" + "".join(chr(zero + digit) for zero in _ZEROS) + "]", str(digit)) for digit in range(10)
+)
+_OTHER_DIGIT = "[" + "".join(f"{chr(zero)}-{chr(zero + 9)}" for zero in _ZEROS) + "]"
 WHOLE = r"[0-9]+(?:\.0)?"
 # What exports write where nothing was answered, and HXL's tags: they name no unit.
-_UNNAMED = r"(?i:null|nan|nat|none|n/?a|na|not available|unknown|dnk|pnta|ooo|-+|#[a-z].*)"
+_UNNAMED = r"(?i:null|nan|nat|none|n/?a|na|not available|unknown|dnk|pnta|ooo|-+|#[a-z].*|)"
 
 
 @dataclass
@@ -41,12 +68,29 @@ class Column:
     texts: Any  # Arrow array of text
     _found: dict[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def plain(self) -> Any:
+        """The texts as they are compared with patterns: without what is not seen, or only typed otherwise."""
+        import pyarrow.compute as pc
+
+        texts = self.texts
+        if not pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
+            # NFKC would make a letter of the one, and a space of the other
+            texts = pc.replace_substring_regex(texts, r"[\x{00BA}\x{02DA}]", "°")
+            texts = pc.utf8_normalize(texts, "NFKC")
+            digits = pc.any(pc.match_substring_regex(texts, _OTHER_DIGIT), min_count=0).as_py()
+            for spelled, sign in (*_SPELLINGS, *(_DIGITS if digits else ())):
+                texts = pc.replace_substring_regex(texts, spelled, sign)
+        if pc.any(pc.match_substring(texts, " "), min_count=0).as_py():
+            texts = pc.replace_substring_regex(texts, _SPACED, r"\1\2")
+        return texts
+
     def like(self, pattern: str) -> Any:
         """Which of the texts are, as a whole but for spaces around it, of this pattern (RE2)."""
         import pyarrow.compute as pc
 
         if pattern not in self._found:
-            found = pc.match_substring_regex(self.texts, rf"^\s*(?:{pattern})\s*$")
+            found = pc.match_substring_regex(self.plain, rf"^\s*(?:{pattern})\s*$")
             self._found[pattern] = found.to_numpy(zero_copy_only=False)
         return self._found[pattern]
 
@@ -81,7 +125,7 @@ class Column:
         import numpy as np
 
         alone = self.distinct == self.filled >= FEWEST and self.like(_FIGURE).all()
-        if alone and _one_length(self.texts) and not self.like(_DAY).all():
+        if alone and _one_length(self.plain) and not self.like(_DAY).all():
             return np.ones(self.distinct, bool)
         if not self._shaped or not self.like(CODE).any():
             return np.zeros(self.distinct, bool)

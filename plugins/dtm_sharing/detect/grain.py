@@ -57,15 +57,24 @@ def grain_evidence(
 
 
 def _identified(table: Table) -> Iterator[GrainEvidence]:
-    """Columns that tell units apart by the policy: of places always, of people where several share one."""
+    """Columns that tell units apart by the policy: of places always, of people where several share a site.
+
+    What is finer than declared needs one that is named and no more, as with P-codes. So do people in a table
+    of areas that names no site; beside sites, those of the table by site count.
+    """
+    areas = table.declared.depth < Grain.SITE.depth and not any(
+        grain is Grain.SITE and table.columns[key].named.any() for key, grain in table.identifies.items()
+    )
     best: dict[Grain, tuple[int, str]] = {}
     for key, grain in table.identifies.items():
         column = table.columns[key]
-        shown = grain.depth <= Grain.SITE.depth or is_finer(table, column.at)
-        if shown and column.distinct >= SPARE:
+        shown = areas or grain.depth <= Grain.SITE.depth or is_finer(table, column.at)
+        enough = 1 if grain.depth > table.declared.depth else SPARE
+        if shown and column.distinct >= enough and column.named.any():
             best[grain] = max(best.get(grain, (0, "")), (column.distinct, key))
     for grain, (count, key) in best.items():
-        yield GrainEvidence(grain, f"column {key!r} tells {count:,} units by {grain} apart", key)
+        tells = f"tells {count:,} units by {grain} apart" if count > 1 else f"names a unit by {grain}"
+        yield GrainEvidence(grain, f"column {key!r} {tells}", key)
 
 
 def _pcodes(table: Table) -> Iterator[GrainEvidence]:
@@ -191,16 +200,15 @@ def _numbers(column: Column, parent: Column) -> bool:
 
 def _is_coordinate(column: Column) -> bool:
     """Degrees with three decimals or more; shares between 0 and 1 are written so too."""
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     decimal = column.decimals
     if not decimal.any() or 2 * column.cells(decimal) < column.filled:
         return False
-    degrees = np.abs(
-        pc.cast(pc.ascii_trim_whitespace(column.texts.filter(pa.array(decimal))), pa.float64()).to_numpy()
-    )
+    texts = column.plain.filter(pa.array(decimal))
+    whole = pc.replace_substring_regex(texts, r"^[^0-9]*([0-9]+)(?:[.,]([0-9]+))?.*$", r"\1.\2")
+    degrees = pc.cast(whole, pa.float64()).to_numpy()
     return bool(((degrees > 1) & (degrees <= 180)).any())
 
 

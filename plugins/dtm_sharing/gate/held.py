@@ -89,6 +89,7 @@ def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is re
         each
         for each in policy.relations.values()
         if any(one in indicators for group in each.groups for one in group)
+        or sum(one in indicators for one in each.keys) > 1
     ]
     named = frozenset(each for one in touched for each in chain(one.keys, *one.groups))
     alike: dict[_Kind, list[int]] = defaultdict(list)
@@ -138,7 +139,8 @@ def _seen(
         groups: dict[_Kind, set[int]] = defaultdict(set)
         for number, group in enumerate(relation.groups):
             for kind in chain.from_iterable(having.get(each, ()) for each in group):
-                if kind[0] in relation.grains:
+                # Who has the finer table has the coarser one as well: it only needs to be summed up.
+                if any(each.depth <= kind[0].depth for each in relation.grains):
                     groups[kind].add(number)
         places: dict[tuple[frozenset[int], frozenset[str], str | None], list[int]] = defaultdict(list)
         for kind, numbers in groups.items():

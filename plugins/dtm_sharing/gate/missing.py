@@ -50,10 +50,14 @@ def _agreement_gaps(policy: Policy, classification: Classification, agreed: Agre
         )
     for side in (IOM, agreed.organization):
         signer = policy.focal_points.get(agreed.signed.get(side, ""))
-        if signer is None or signer.organization != side or signer.in_office.start > agreed.validity.start:
+        if (
+            signer is None
+            or signer.organization != side
+            or not signer.in_office.covers(agreed.validity.start)
+        ):
             yield Gap(
                 "agreement-not-signed",
-                f"Agreement {agreed.id} lacks the signature of {side} by a focal point in office by "
+                f"Agreement {agreed.id} lacks the signature of {side} by a focal point in office on "
                 f"{agreed.validity.start} ({agreed.source}): have it signed before anything is sent.",
             )
 

@@ -1,8 +1,8 @@
 """What a table says beside what its audience already holds (guideline: Relational).
 
 ``classify`` has judged the table by itself. Here every relation is judged again, of the table together with
-all tables that can be put beside it: of the same country, at one of the relation's grains, joined by one of
-its keys, be it by way of a third. When they were received does not matter. What is published is read by each
+all tables that can be put beside it: of the same country, at one of the relation's grains or finer, joined by
+one of its keys, be it by way of a third. When they were received does not matter. What is published is read by each
 organization beside what it alone was sent, which may be Confidential; only what would be Secret counts there.
 """
 
@@ -18,6 +18,7 @@ from dtm_sharing.model import (
     Classification,
     ColumnLevel,
     Gap,
+    Grain,
     Holding,
     Level,
     Reason,
@@ -86,20 +87,40 @@ def together(
 ) -> Together | None:
     """Whether a relation holds of a table with these indicators, beside what is held or by itself.
 
-    It has nothing to do with a table that is in none of its groups, whatever is held.
+    It has nothing to do with a table that is in none of its groups, unless that leads from one held table
+    to another: then it is what completes the relation.
     """
     own = _groups(relation, present)
-    if not own or not _at_a_grain(beside, relation, classification):
+    leads = () if own else _leading(relation, present)
+    if not (own or leads) or not _at_a_grain(beside, relation, classification):
         return None
     for reader in (None, *beside.readers) if relation.level is Level.SECRET else (None,):
-        keys = beside.reach(relation, present, reader)
-        seen = (each for each in beside.seen[relation.id] if each.reader in {None, reader})
-        joined = [each for each in seen if relation.joins(keys, each.keys)]
-        if len(own.union(*(each.groups for each in joined))) == len(relation.groups):
-            adds = tuple(each for each in joined if len(own | each.groups) > 1)
+        joined = _joined(beside, relation, present, reader)
+        complete = _complete(relation, own, joined)
+        if complete and not any(
+            _complete(relation, own, _joined(beside, relation, [key], reader)) for key in leads
+        ):
+            adds = tuple(each for each in joined if leads or len(own | each.groups) > 1)
             waiver = _waiver(beside, relation, adds)
             return Together(relation, waiver.level if waiver else relation.level, waiver, adds)
     return None
+
+
+def _leading(relation: Relation, present: Collection[str]) -> tuple[str, ...]:
+    """The keys of a table that has several of them: a list of sites with their districts, say."""
+    keys = tuple(each for each in relation.keys if each in present)
+    return keys if len(keys) > 1 else ()
+
+
+def _joined(beside: Beside, relation: Relation, present: Collection[str], reader: str | None) -> list[Seen]:
+    """What a reader has that can be put beside a table with these indicators."""
+    keys = beside.reach(relation, present, reader)
+    seen = (each for each in beside.seen[relation.id] if each.reader in {None, reader})
+    return [each for each in seen if relation.joins(keys, each.keys)]
+
+
+def _complete(relation: Relation, own: frozenset[int], joined: Iterable[Seen]) -> bool:
+    return len(own.union(*(each.groups for each in joined))) == len(relation.groups)
 
 
 def _waiver(beside: Beside, relation: Relation, adds: Iterable[Seen]) -> Waiver | None:
@@ -132,9 +153,9 @@ def gaps(beside: Beside, classification: Classification) -> Iterator[Gap]:
             f"What this audience already holds could not be read, and {', '.join(needed[:NAMED])}"
             f"{more(needed)} may hold beside it: decide when the ledger can be read.",
         )
-    grains = {grain for each in touched for grain in each.grains}
+    coarsest = min((grain.depth for each in touched for grain in each.grains), default=len(Grain))
     for indicator, places in sorted(beside.strange.items()):
-        found = [holding for grain, holding in places.items() if grain in grains]
+        found = [holding for grain, holding in places.items() if grain.depth >= coarsest]
         if found:
             yield Gap(
                 "holding-unknown-indicator",
@@ -146,7 +167,7 @@ def gaps(beside: Beside, classification: Classification) -> Iterator[Gap]:
 def _holds_in_full(relation: Relation, columns: _Columns) -> bool:
     """Whether it holds in the table itself and nothing relaxes it: then nothing held could add to it."""
     concerned = [column for group in relation.groups for each in group for column in columns.get(each, ())]
-    return all(
+    return bool(concerned) and all(
         any((why.rule, why.level) == (relation.rule, relation.level) for why in column.reasons)
         for column in concerned
     )
@@ -158,7 +179,8 @@ def _holds_in_full(relation: Relation, columns: _Columns) -> bool:
 def _touched(beside: Beside, classification: Classification, present: Collection[str]) -> Iterator[Relation]:
     """The relations that have to do with this table, in order of their ids."""
     for _, relation in sorted(beside.policy.relations.items()):
-        if _at_a_grain(beside, relation, classification) and _groups(relation, present):
+        touched = _groups(relation, present) or _leading(relation, present)
+        if touched and _at_a_grain(beside, relation, classification):
             yield relation
 
 
@@ -189,9 +211,14 @@ def _by_indicator(columns: Iterable[ColumnLevel]) -> _Columns:
 def _sentences(
     found: Together, columns: _Columns, tables: Sequence[Holding]
 ) -> Iterator[tuple[Sequence[str], str]]:
-    """Indicators at hand that are in the same groups, and why they are raised: what they stand beside."""
+    """Indicators at hand that are in the same groups, and why they are raised: what they stand beside.
+
+    Of a table that only leads from one held table to another it is the keys.
+    """
     relation = found.relation
     sides: dict[frozenset[int], list[str]] = defaultdict(list)
+    if not _groups(relation, columns):
+        sides[frozenset()] = sorted(_leading(relation, columns))
     for each in sorted({each for group in relation.groups for each in group if each in columns}):
         sides[_groups(relation, [each])].append(each)
     relaxed = ""

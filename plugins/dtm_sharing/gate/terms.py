@@ -68,16 +68,17 @@ def request(policy: Policy, audience: Audience) -> DataAccessRequest:
 def recipients(policy: Policy, pathway: Pathway, as_of: date) -> tuple[FocalPoint, ...]:
     """Focal points to send to, one message each, primary first: those of the destination who are in office.
 
-    Where none of them is, it is their organization's secondary in office (Table C names one for that). Empty:
-    nobody may receive it.
+    Where none of them is, it is their organization's secondary in office in the same country (Table C names
+    one for that; an id begins with the country). Empty: nobody may receive it.
     """
     named = [policy.focal_points[each] for each in pathway.destination]
     in_office = [each for each in named if each.in_office.covers(as_of)]
     if in_office:
         return tuple(sorted(in_office, key=lambda each: each.role is not Role.PRIMARY))
+    countries = {each.id.split("/", 1)[0] for each in named}
     colleagues = policy.organizations[named[0].organization].focal_points if named else ()
     stand_ins = (each for each in colleagues if each.role is Role.SECONDARY and each.in_office.covers(as_of))
-    return tuple(stand_ins)[:1]
+    return tuple(each for each in stand_ins if each.id.split("/", 1)[0] in countries)[:1]
 
 
 def terms(policy: Policy, dataset: str, audience: Audience, as_of: date) -> Terms | None:
