@@ -360,6 +360,17 @@ def test_only_a_focal_point_of_our_side_may_recall(recall, ledger, who):
     assert ledger.find(key)[1] is DispatchState.SENT
 
 
+def test_whoever_takes_no_data_recalls_none(recall, ledger, audit):
+    key = send(ledger, delivery=Delivery.SENT)
+    publish(ledger, publication())
+    for each in (key, audit("public")[0]["key"]):
+        answer = recall(each, by="xyz/iom-protection-expert")
+        assert (answer.code, answer.out) == (1, "")
+        assert "xyz/iom-protection-expert is sectoral-expert" in answer.err
+        assert "who takes no data" in " ".join(answer.err.split())
+    assert ledger.find(key)[1] is DispatchState.SENT
+
+
 def test_a_recall_without_a_reason_is_none(recall, ledger):
     key = send(ledger, delivery=Delivery.SENT)
     assert recall(key, reason=" \t").code == 1

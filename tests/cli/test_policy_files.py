@@ -169,13 +169,20 @@ def test_junit_has_a_case_for_each_file_of_an_invalid_folder_too(cli, here):
 def test_a_report_that_goes_to_a_file_is_in_no_other_place(cli, policies, tmp_path, form, valid):
     if not valid:
         write_policies(policies, patched(sample_files(), DATASET, "grain: site", "grian: site"))
-    report = tmp_path / "new" / "report"
+    report = tmp_path / "report"
     answer = cli("validate", policies, *ON, "--format", form, "--output", report)
     assert (answer.code, answer.out, answer.err) == (0 if valid else 3, "", "")
     text = report.read_text("utf-8")
     assert ("grian" in text) == (not valid)
     if form != "table":
         assert text == cli("validate", policies, *ON, "--format", form).out
+
+
+def test_a_report_makes_no_folder(cli, policies, tmp_path):
+    answer = cli("validate", policies, *ON, "--output", tmp_path / "nope" / "deeper" / "report")
+    assert (answer.code, answer.out) == (1, "")
+    assert "the report cannot be written (No such file or directory)" in " ".join(answer.err.split())
+    assert not (tmp_path / "nope").exists()
 
 
 @pytest.mark.parametrize(
@@ -317,6 +324,15 @@ def test_without_a_folder_they_go_beside_the_policy(cli, policies, monkeypatch):
     cli("schema")
     assert (policies / "schemas" / "dataset.schema.json").is_file()
     assert cli("validate").code == 0  # schemas are no policy files
+
+
+def test_the_schemas_of_a_policy_folder_go_into_its_folder_of_schemas(cli, policies):
+    before = {path.name for path in policies.iterdir()}
+    assert cli("schema", policies, "--check").code == 1
+    assert cli("schema", policies).code == 0
+    assert {path.name for path in policies.iterdir()} == before | {"schemas"}
+    assert (policies / "schemas" / "dataset.schema.json").is_file()
+    assert cli("schema", policies, "--check").code == 0
 
 
 def test_every_file_of_the_sample_fits_the_schema_that_its_first_line_names(cli, policies):

@@ -12,7 +12,7 @@ import yaml
 
 from dtm_sharing.policy import expected
 from support.loading import ROOT
-from support.policies import AGREEMENT, patched, sample_files, write_policies
+from support.policies import AGREEMENT, DATASET, patched, sample_files, write_policies
 
 TESTS = "xyz/tests/site-assessment.yaml"
 
@@ -498,7 +498,7 @@ def test_a_rule_that_is_touched_and_not_noticed_is_not_proved(run):
 
 
 def test_junit_has_a_case_each_and_goes_to_a_file_too(run, tmp_path):
-    report = tmp_path / "new" / "tests.xml"
+    report = tmp_path / "tests.xml"
     failing = GOOD.replace("outcome: allow", "outcome: deny")
     answer = run(failing, options=("--junit", report))
     assert answer.code == 2
@@ -510,6 +510,35 @@ def test_junit_has_a_case_each_and_goes_to_a_file_too(run, tmp_path):
     assert first.get("classname") == "xyz/site-assessment"
     assert "outcome: expected deny, actually allow" in first.find("failure").get("message")
     assert run(failing, options=("--format", "junit")).out == report.read_text("utf-8")
+
+
+@pytest.mark.parametrize("broken", ["a file of cases", "a name of one", "the policy", "the seal"])
+def test_what_is_invalid_is_an_error_in_the_junit_file(run, policies, tmp_path, broken):
+    report = tmp_path / "tests.xml"
+    assert run(GOOD, options=("--junit", report)).code == 0
+    file = policies / {"the policy": DATASET, "the seal": "SHA256SUMS"}.get(broken, TESTS)
+    if broken == "a name of one":
+        file = policies / "xyz/tests/one.yml"
+        file.write_text(GOOD, "utf-8")
+    elif broken == "the seal":
+        file.unlink()
+    elif broken == "the policy":
+        write_policies(policies, patched(sample_files(), DATASET, "grain: site", "grian: site"))
+    text = "kind: test\n" if broken == "a file of cases" else GOOD
+    answer = run(text, options=("--junit", report))
+    assert (answer.code, answer.out) == (3, "")
+    root = ET.fromstring(report.read_bytes())
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("1", "0", "1")
+    [case] = root.iter("testcase")
+    assert case.get("file").endswith(file.relative_to(policies).as_posix())
+    assert case.find("failure") is None
+    assert case.find("error").get("message").split(" (and")[0] in answer.err
+
+
+def test_a_junit_file_makes_no_folder(run, tmp_path):
+    answer = run(GOOD, options=("--junit", tmp_path / "nope" / "tests.xml"))
+    assert answer.code == 1
+    assert not (tmp_path / "nope").exists()
 
 
 @pytest.mark.parametrize("form", ["json", "junit", "sarif", "github"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,15 +16,19 @@ from dtm_sharing.stores.credentials import KEY_BYTES, Credentials
 from dtm_sharing.stores.database import Ledger
 from support.ledgers import COORDINATOR, SIGNING_KEY, tamper
 from support.policies import (
+    AGREEMENT,
     DATASET,
+    OVERLAY,
     PROTECTION,
     RELATIONS,
+    SCPA,
     WAIVER,
     patched,
     sample_files,
     sample_policy,
     sealed,
     whole_files,
+    without,
     write_policies,
 )
 from support.replays import AGREED, LOW, decide, fill, stricter
@@ -96,7 +103,25 @@ def test_diff_the_other_way_round_refuses_and_passes(cli, policies, new):
 def test_diff_as_json_has_all_of_it(cli, policies, new):
     answer = cli("diff", policies, new(*LOOSER), "--as-of", "2026-11-22", "--format", "json")
     found = answer.json
-    assert list(found) == ["old", "new", "as_of", "allowed", "refused", "reworded", "unjustified"]
+    assert list(found) == [
+        "old",
+        "new",
+        "as_of",
+        "allowed",
+        "refused",
+        "reworded",
+        "unjustified",
+        "loosened",
+    ]
+    assert found["loosened"] == [
+        {
+            "rule": f"indicator:{indicator}@site",
+            "sentence": "It was Confidential, and is Public now.",
+            "policy": "new",
+            "source": f"{PROTECTION}:{line}",
+        }
+        for indicator, line in (("child-headed-households", 9), ("security-actor", 17))
+    ]
     [one] = [each for each in found["allowed"] if each["columns"] == ["Child-headed households"]]
     assert one["audience"] == "public"
     assert one["organization"] is None
@@ -137,6 +162,81 @@ def test_diff_with_a_waiver_that_justifies_it_passes(cli, new, tmp_path):
     assert "without a waiver" not in answer.out
     github = cli("diff", old, with_waiver, "--as-of", "2026-11-22", "--format", "github")
     assert github.out.startswith("::warning ")
+
+
+def test_diff_lists_a_waiver_that_is_prolonged_once_with_what_it_lets_out(cli, new, tmp_path):
+    old = write_policies(tmp_path / "old", whole_files())
+    longer = new(WAIVER, "valid_until: 2026-11-30", "valid_until: 2026-12-15", whole_files())
+    answer = cli("diff", old, longer, "--as-of", "2026-11-22", "--format", "json")
+    assert answer.code == 0
+    assert answer.json["allowed"]
+    assert (answer.json["unjustified"], answer.json["loosened"]) == (0, [])
+    # Where it lets nothing out that a table of today shows, it is not listed there.
+    unseen = patched(whole_files(), WAIVER, "datasets: [xyz/site-assessment]\n", "")
+    wider = write_policies(tmp_path / "wider", unseen)
+    answer = cli("diff", old, wider, "--as-of", "2026-11-22", "--format", "json")
+    assert (answer.code, answer.json["allowed"]) == (2, [])
+    assert [each["rule"] for each in answer.json["loosened"]] == ["waiver:xyz/published"]
+
+
+def test_diff_finds_an_overlay_that_is_gone_for_a_context_that_no_operation_is_in(cli, tmp_path, monkeypatch):
+    here = "{countries: [XYZ], operations: [xyz/earthquake]}"
+    overlaid = patched(without(whole_files(), WAIVER), OVERLAY, here, "{contexts: [conflict]}")
+    write_policies(tmp_path / "old", overlaid)
+    write_policies(tmp_path / "new")
+    monkeypatch.chdir(tmp_path)
+    asked = ("diff", "old", "new", "--as-of", "2026-11-22")
+    table, data, github = (cli(*asked, "--format", form) for form in ("table", "json", "github"))
+    assert (table.code, data.code, github.code) == (2, 2, 2)
+    text = unwrapped(table.out)
+    assert text.startswith("Becomes allowed: nothing Becomes refused or undecided: nothing ")
+    assert "May allow more, where or when it applies: 1 change overlay:xyz/tense what The overlay is" in text
+    assert "where old xyz/overlays/tense.yaml:" in text
+    [one] = data.json["loosened"]
+    assert (one["rule"], one["policy"]) == ("overlay:xyz/tense", "old")
+    assert (data.json["allowed"], data.json["unjustified"]) == ([], 0)
+    assert github.out.startswith("::error file=old/xyz/overlays/tense.yaml,line=")
+    assert len(github.out.splitlines()) == 1
+    back = cli("diff", "new", "old", "--as-of", "2026-11-22")
+    assert (back.code, back.out) == (0, "Nothing changes from 2026-11-22 on, for anybody.\n")
+
+
+def test_diff_does_not_miss_an_overlay_that_had_ended(cli, policies, tmp_path):
+    tense = write_policies(tmp_path / "tense", without(whole_files(), WAIVER))
+    assert cli("diff", tense, policies, "--as-of", "2026-12-31").code == 2
+    assert cli("diff", tense, policies, "--as-of", "2027-01-01").code == 0
+
+
+@pytest.mark.parametrize("form", ["table", "json", "github"])
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ("primary@scpa.example.org", "elsewhere@other.example.org", "email"),
+        ("'+000 2000001'", "'+000 7654321'", "mobile"),
+    ],
+)
+def test_diff_names_who_is_reached_otherwise_and_never_where(cli, policies, new, form, before, after, field):
+    answer = cli("diff", policies, new(SCPA, before, after), "--as-of", "2026-11-22", "--format", form)
+    assert answer.code == 2
+    text = unwrapped(answer.out)
+    assert "focal-point:xyz/scpa-primary" in text
+    assert f"({field})" in text
+    for private in ("example.org", "2000001", "7654321", "elsewhere"):
+        assert private not in answer.out + answer.err
+
+
+def test_diff_names_who_is_added_to_a_destination(cli, policies, new):
+    more = new(
+        AGREEMENT,
+        "destination: [xyz/scpa-primary]\n",
+        "destination: [xyz/scpa-primary, xyz/scpa-secondary]\n",
+    )
+    answer = cli("diff", policies, more, "--as-of", "2026-11-22", "--format", "json")
+    assert answer.code == 2
+    [one] = answer.json["loosened"]
+    assert (one["rule"], one["policy"]) == ("pathway:xyz/child-protection/low", "new")
+    assert one["sentence"] == "It goes to more people: xyz/scpa-secondary."
+    assert cli("diff", more, policies, "--as-of", "2026-11-22").code == 0
 
 
 def test_diff_reads_policies_that_the_ledger_keeps(cli, ledger, path, policies):
@@ -363,6 +463,20 @@ def test_due_knows_the_age_of_passwords_and_none_of_their_words(cli, policies, t
     assert str(store) in broken.err
 
 
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_due_says_that_passwords_were_not_looked_at(cli, policies, form):
+    answer = cli("due", "--policies", policies, "--as-of", "2026-11-22", "--format", form)
+    said = '"passwords_known": false' if form == "json" else "Passwords were not looked at"
+    assert (answer.code, said in answer.out) == (0, True)
+
+
+def test_due_without_the_passwords_that_are_named_is_a_failure(cli, policies, tmp_path, monkeypatch):
+    monkeypatch.setenv("DTM_SHARING_CREDENTIALS", str(tmp_path / "nowhere.db"))
+    answer = cli("due", "--policies", policies, "--as-of", "2026-11-22")
+    assert (answer.code, answer.out) == (1, "")
+    assert f"DTM_SHARING_CREDENTIALS names {tmp_path / 'nowhere.db'}" in unwrapped(answer.err)
+
+
 # ---------------------------------------------------------------------------- as of, with a ledger's policy
 
 
@@ -422,17 +536,87 @@ def test_a_day_before_any_policy_is_undecided(judge_past, cli, command):
     assert "no policy that was in force on 2026-10-09" in answer.err
 
 
-def test_without_any_ledger_a_past_day_is_judged_by_the_files(judge_past, monkeypatch):
+def test_without_any_ledger_the_policy_of_a_past_day_is_not_known(judge_past, policies, monkeypatch):
     monkeypatch.delenv("DTM_SHARING_LEDGER")
     answer = judge_past("--as-of", "2026-10-20", "--format", "json")
-    assert (level_of_children(answer), answer.json["policy"]) == ("Confidential", None)
+    assert (answer.code, answer.out) == (4, "")
+    assert "the policy of 2026-10-20 is not known" in unwrapped(answer.err)
+    assert "name a ledger, or the files with --policies" in unwrapped(answer.err)
+    assert judge_past("--as-of", "2026-11-22").code == 0
+    assert judge_past("--as-of", "2026-10-20", "--policies", policies).code == 0
 
 
-def test_a_ledger_that_is_named_and_not_there_is_a_failure(judge_past, path):
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 + 7])
+
+
+def cut_to_its_first_page(path):
+    path.write_bytes(path.read_bytes()[:4096])
+
+
+def text(path):
+    path.write_text("this is no database\n" * 300)
+
+
+def directory(path):
     path.unlink()
-    answer = judge_past("--as-of", "2026-10-20")
-    assert (answer.code, answer.out) == (1, "")
+    path.mkdir()
+
+
+def of_another_schema(path):
+    path.unlink()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE entry (x)")
+        database.commit()
+
+
+def of_another_format(path):
+    tamper(path, "UPDATE meta SET format = 'another'")
+
+
+UNREADABLE = [
+    emptied,
+    cut,
+    cut_to_its_first_page,
+    text,
+    directory,
+    of_another_schema,
+    of_another_format,
+    Path.unlink,
+]
+
+
+@pytest.fixture
+def closed(ledger, path):
+    """One file, without the parts that SQLite keeps beside it."""
+
+    def harm(by):
+        ledger.close()
+        for beside in path.parent.glob(f"{path.name}-*"):
+            beside.unlink()
+        by(path)
+        return path
+
+    return harm
+
+
+@pytest.mark.parametrize("harm", UNREADABLE, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("named_by", ["option", "setting"])
+def test_a_ledger_that_cannot_be_read_knows_no_policy_of_a_past_day(
+    judge_past, closed, monkeypatch, harm, named_by
+):
+    path = closed(harm)
+    if named_by == "option":
+        monkeypatch.delenv("DTM_SHARING_LEDGER")
+    answer = judge_past("--as-of", "2026-10-20", *(("--ledger", path) if named_by == "option" else ()))
+    assert (answer.code, answer.out) == (4, "")
     assert str(path) in answer.err
+    said = unwrapped(answer.err)
+    assert "nobody knows which policy was in force on 2026-10-20: mend or restore the ledger" in said
 
 
 def test_an_altered_bundle_judges_nothing(judge_past, path):
@@ -505,4 +689,27 @@ def test_holding_nothing_and_a_ledger_contradict_each_other(gate, ledger, path):
 def test_an_unreadable_ledger_never_allows(gate, path):
     path.write_bytes(b"this is no database")
     answer = gate(HARMLESS, "--ledger", path)
-    assert (answer.code, answer.out) == (1, "")
+    assert (answer.code, answer.out) == (4, "")
+
+
+@pytest.mark.parametrize("harm", UNREADABLE, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("headers", [HARMLESS, SAFETY], ids=["harmless", "of a relation"])
+@pytest.mark.parametrize("day", ["2026-10-20", "2026-11-22"])
+def test_a_ledger_that_is_named_and_cannot_be_read_decides_nothing(
+    gate, ledger, closed, monkeypatch, harm, headers, day
+):
+    decide(ledger, sample_policy(patched(sample_files(), *LOOSER)), GUARDS, PUBLIC, MORNING, round_="6")
+    path = closed(harm)
+    by_option = gate(headers, "--ledger", path, "--as-of", day)
+    monkeypatch.setenv("DTM_SHARING_LEDGER", str(path))
+    for answer in (by_option, gate(headers, "--as-of", day)):
+        assert (answer.code, answer.out) == (4, "")
+        assert str(path) in answer.err
+        assert "so nobody knows what this audience holds: mend or restore" in unwrapped(answer.err)
+
+
+def test_a_ledger_of_another_kind_of_database_decides_nothing(gate, monkeypatch):
+    monkeypatch.setenv("DTM_SHARING_LEDGER", "postgresql://example.org/ledger")
+    answer = gate(HARMLESS)
+    assert (answer.code, answer.out) == (4, "")
+    assert "nobody knows what this audience holds" in unwrapped(answer.err)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -479,6 +480,7 @@ def test_an_agreement_that_has_ended_sends_nothing(judge, table, policies):
 
 def test_the_folder_of_the_settings_is_used_without_an_option(cli, table, policies, monkeypatch):
     options = ("--dataset", "xyz/site-assessment", "--as-of", "2026-11-22")
+    monkeypatch.setattr("dtm_sharing.cli.options.today", lambda: date(2026, 11, 22))
     monkeypatch.setenv("DTM_SHARING_POLICIES", str(policies))
     assert cli("classify", table(), *options).code == 0
     monkeypatch.setenv("DTM_SHARING_POLICIES", str(policies / "nowhere"))

@@ -79,6 +79,15 @@ use_git_change_detection = false
 """
 
 
+# One example that fails is enough to notice a mutant: to look for a smaller one takes minutes for each.
+CONFTEST = """\
+from hypothesis import Phase, settings
+
+settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], deadline=None, database=None)
+settings.load_profile("mutants")
+"""
+
+
 @dataclass(frozen=True)
 class Survivor:
     """A change that no test noticed: mutmut's name of it, the function, and the lines that it changed."""
@@ -132,6 +141,7 @@ def _copy(folder: Path, targets: Iterable[str]) -> None:
     tests = sorted({f"tests/{each}" for target in targets for each in TESTS[target]})
     text = PROJECT.format(mutated=_listed(mutated), tests=_listed(tests))
     (folder / "pyproject.toml").write_text(text, "utf-8")
+    (folder / "conftest.py").write_text(CONFTEST, "utf-8")
 
 
 def _listed(names: Iterable[str]) -> str:

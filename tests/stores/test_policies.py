@@ -197,13 +197,15 @@ def whole(tmp_path):
     return write_policies(tmp_path, whole_files())
 
 
-def test_the_seal_is_what_sha256sum_prints_for_the_policy_files(folder):
+def test_the_seal_is_their_number_and_what_sha256sum_prints_for_the_policy_files(folder):
     write(folder / "tests/x_test.yaml", b"")
     write(folder / "schemas/x.schema.json", b"{}")
     path = seal(folder)
     assert path == folder / "SHA256SUMS"
+    files = sample_files()
     assert path.read_text().splitlines() == [
-        f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in sorted(sample_files().items())
+        f"# {len(files)} files",
+        *(f"{hashlib.sha256(files[name]).hexdigest()}  {name}" for name in sorted(files)),
     ]
     assert is_sealed(folder)
 
@@ -213,11 +215,12 @@ def test_the_program_sha256sum_checks_the_folder_without_us(folder):
     write(folder / "xyz/with blanks, é.yaml", b"kind: relations\nid: others\nrelations: []\n")
     seal(folder)
     check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
-    assert subprocess.run(check, cwd=folder, capture_output=True, check=False).returncode == 0
+    checked = subprocess.run(check, cwd=folder, capture_output=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, b"")
     theirs = subprocess.run(
         ["sha256sum", *sorted(read_files(folder))], cwd=folder, capture_output=True, check=True
     )
-    (folder / SEAL).write_bytes(theirs.stdout)
+    (folder / SEAL).write_bytes(b"# %d files\n" % len(read_files(folder)) + theirs.stdout)
     assert is_sealed(folder)
     (folder / RELATIONS).write_bytes(b"x")
     assert subprocess.run(check, cwd=folder, capture_output=True, check=False).returncode == 1
@@ -244,7 +247,7 @@ def test_each_file_that_is_not_as_sealed_is_named(whole, read):
     write(whole / "xyz/more.yaml")
     text = (whole / RELATIONS).read_bytes()
     (whole / RELATIONS).write_bytes(text + b"# one word more\n")
-    line = sorted(whole_files()).index(OVERLAY) + 1
+    line = sorted(whole_files()).index(OVERLAY) + 2
     assert problems(whole, policy_digest) == [
         f"{SEAL}:{line}:1: '{OVERLAY}' is listed here and is not in the folder; copy it again, or {review}",
         f"{RELATIONS}:1:1: this file is not what SHA256SUMS says: edited since, or copied half; {review}",
@@ -273,17 +276,17 @@ def test_problems_of_the_seal_and_of_the_texts_come_together(folder):
     ],
 )
 def test_a_line_that_sha256sum_does_not_print_is_a_problem(folder, line):
-    text = (folder / SEAL).read_text()
-    (folder / SEAL).write_text(f"{line}\n{text}")
+    count, text = (folder / SEAL).read_text().split("\n", 1)
+    (folder / SEAL).write_text(f"{count}\n{line}\n{text}")
     (problem,) = problems(folder)
-    assert problem.startswith("SHA256SUMS:1:1: this line is cut off, or is none of sha256sum's; ")
+    assert problem.startswith("SHA256SUMS:2:1: this line is cut off, or is none of sha256sum's; ")
 
 
 def test_a_file_that_is_listed_twice_is_a_problem(folder):
     text = (folder / SEAL).read_text()
     (folder / SEAL).write_text(text + "0" * 64 + "  " + RELATIONS + "\n")
     assert problems(folder)[0].startswith(
-        f"SHA256SUMS:{len(sample_files()) + 1}:1: 'relations.yaml' is listed twice"
+        f"SHA256SUMS:{len(sample_files()) + 2}:1: 'relations.yaml' is listed twice"
     )
 
 
@@ -354,6 +357,36 @@ def test_a_seal_that_is_cut_anywhere_is_refused(folder):
     for kept in range(len(content)):
         (folder / SEAL).write_bytes(content[:kept])
         assert problems(folder, policy_digest), kept
+
+
+@pytest.mark.parametrize("read", [read_policies, policy_digest])
+def test_a_list_that_is_cut_at_a_line_end_with_the_files_after_it_is_refused(tmp_path, read):
+    """As a copy that goes by name and stops: what is there fits the list that is there."""
+    files = whole_files()
+    for kept in range(len(files)):
+        folder = write_policies(tmp_path / str(kept), files)
+        (folder / SEAL).write_bytes(b"".join(sums(files).splitlines(keepends=True)[: kept + 1]))
+        for name in sorted(files)[kept:]:
+            (folder / name).unlink()
+        with pytest.raises(PolicyInvalid) as refused:
+            read(folder)
+        says = f"this list says {len(files)} files and lists {kept}, so some may be missing; review"
+        assert any(says in str(each) for each in refused.value.problems), kept
+        assert not is_sealed(folder)
+
+
+@pytest.mark.parametrize("first", ["", "# files\n", "# -1 files\n", "# 11 files \n", "# eleven files\n"])
+def test_a_list_that_does_not_begin_with_its_number_of_files_is_a_problem(folder, first):
+    _, text = (folder / SEAL).read_text().split("\n", 1)
+    (folder / SEAL).write_text(first + text)
+    [problem] = problems(folder)
+    assert problem.startswith("SHA256SUMS:1:1: this l")
+    assert problem.endswith(f"review the folder, then run 'dtm-sharing seal {folder}'")
+
+
+def test_a_number_without_its_line_end_is_a_problem(folder):
+    (folder / SEAL).write_text(f"# {len(sample_files())} files")
+    assert problems(folder)[0].startswith("SHA256SUMS:1:1: this line is cut off")
 
 
 def test_the_sums_of_the_same_files_are_the_same_whatever_their_order():

@@ -24,6 +24,7 @@ from support.policies import (
     REQUEST,
     SCPA,
     WAIVER,
+    sample_files,
 )
 
 
@@ -32,6 +33,9 @@ class Bad(NamedTuple):
     old: str
     new: str
     expected: tuple[str, ...]
+
+
+_PEOPLE = sample_files()[IOM].decode().partition("people:\n")[2]
 
 
 def bad(file: str, old: str, new: str, *expected: str) -> Bad:
@@ -752,6 +756,20 @@ WRONG_TOGETHER = {
         IOM,
         "email: expert@example.org",
         "email: Coordinator@example.org",
+        "xyz/assessments/site-assessment.yaml:8:60: the coordinator and the sectoral expert are the same person; an assessment needs two people",
+    ),
+    "assessed by one number under two ids": bad(
+        IOM,
+        "mobile: '+000 1000003'",
+        "mobile: '00 000-100 0001'",
+        "xyz/assessments/site-assessment.yaml:8:60: the coordinator and the sectoral expert are the same person; an assessment needs two people",
+    ),
+    "assessed by one name under two ids": bad(
+        IOM,
+        _PEOPLE,
+        _PEOPLE.replace("DTM Coordinator", "DTM Coordinator, name: Amina  ÉXAMPLE").replace(
+            "Protection Lead", "Protection Lead, name: amina e\u0301xample"
+        ),
         "xyz/assessments/site-assessment.yaml:8:60: the coordinator and the sectoral expert are the same person; an assessment needs two people",
     ),
     "assessor not in office": bad(

@@ -252,10 +252,10 @@ class _Maker:
                 role=role,
                 title=self.text(f"{role} of {organization}"),
                 email=f"{organization}-{number}@example.org",
-                mobile="+000 0000",
+                mobile=f"+000 {int.from_bytes(organization.encode(), 'big')}{number}",
                 in_office=Validity(date(2020, 1, 1), None) if steady else self.span(0.1),
                 source=self.source(organization),
-                name=self.text("Somebody") if self.chance(0.2) else "",
+                name=f"{self.text('Somebody')} {organization} {number}" if self.chance(0.2) else "",
             )
 
     def tightenings(self, indicators: Mapping[str, Indicator], most: int) -> Iterator[Tightening]:

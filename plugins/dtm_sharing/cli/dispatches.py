@@ -127,7 +127,10 @@ def settle(  # noqa: PLR0913, PLR0917 - the options of a command
 )
 @click.argument("key")
 @click.option(
-    "--by", metavar="ID", required=True, help="Who answers for it: a focal point of IOM, in office."
+    "--by",
+    metavar="ID",
+    required=True,
+    help="Who answers for it: a primary or secondary focal point of IOM, in office.",
 )
 @click.option("--reason", metavar="TEXT", required=True, help="How it is known. It stays beside the ledger.")
 @ledger_file
@@ -143,6 +146,7 @@ def recall(key: str, by: str, reason: str, path: Path | None, policies: Path | N
     focal point. Take the file off the public store first; this does not.
     """
     person = _ours(load_policy(policies), by)
+    _check_takes_data(person)
     ledger = open_ledger(path)
     known: dict[str, Standing | Disclosure] = {
         each.dispatch.key: each for each in ledger.dispatches(moment())
@@ -159,6 +163,14 @@ def recall(key: str, by: str, reason: str, path: Path | None, policies: Path | N
     emit(_RECALLED)
     if isinstance(before, Disclosure):
         emit(_WAS_PUBLIC)
+
+
+def _check_takes_data(person: FocalPoint) -> None:
+    if person.role not in {Role.PRIMARY, Role.SECONDARY}:
+        raise UsageProblem(
+            f"{person.id} is {person.role} ({person.source}), who takes no data: a recall is signed by our "
+            "primary or secondary focal point."
+        )
 
 
 def _check_coordinator(person: FocalPoint) -> None:

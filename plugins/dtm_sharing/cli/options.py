@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dtm_sharing.errors import Undecided, UsageProblem
+from dtm_sharing.errors import StoreFailed, Undecided, UsageProblem
 
 if TYPE_CHECKING:
     from dtm_sharing.model import FocalPoint, Holding, Policy
@@ -123,11 +124,20 @@ def open_ledger(path: Path | None) -> Ledger:
     return Ledger(path or settings().ledger, create=False)
 
 
-def known_ledger(path: Path | None) -> Ledger | None:
-    """The ledger, if an option or a setting names one. One that is named and cannot be read is an error."""
+def is_ledger_named(path: Path | None) -> bool:
+    """Whether an option or a setting says where the ledger is."""
     from dtm_sharing.stores.settings import LEDGER
 
-    return open_ledger(path) if path is not None or LEDGER in settings().given else None
+    return path is not None or LEDGER in settings().given
+
+
+@contextmanager
+def _or_undecided(unknown: str) -> Iterator[None]:
+    """Without the ledger that a decision needs there is none: no failure, and no permission."""
+    try:
+        yield
+    except (StoreFailed, UsageProblem) as problem:
+        raise Undecided(f"Undecided: {str(problem).rstrip('.')}; so {unknown}.") from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +158,24 @@ def basis(policies: Path | None, path: Path | None, as_of: date | None) -> Basis
         as_of: ``--as-of``; None: today.
 
     Raises:
-        Undecided: the ledger has no policy for that day.
+        Undecided: the ledger has no policy for that day, cannot be read, or is not known.
     """
     now = today()
-    ledger = known_ledger(path) if as_of is not None and as_of < now and policies is None else None
-    if ledger is None or as_of is None:
+    if as_of is None or as_of >= now or policies is not None:
         return Basis(load_policy(policies), as_of or now)
+    if not is_ledger_named(path):
+        raise Undecided(
+            f"Undecided: the policy of {as_of} is not known, and today's files may say otherwise: name a "
+            "ledger, or the files with --policies."
+        )
+    with _or_undecided(
+        f"nobody knows which policy was in force on {as_of}: mend or restore the ledger, or name the files "
+        "with --policies"
+    ):
+        return _of_the_ledger(open_ledger(path), as_of)
+
+
+def _of_the_ledger(ledger: Ledger, as_of: date) -> Basis:
     digest = ledger.policy_in_force(as_of)
     if digest is None:
         raise Undecided(
@@ -175,12 +197,20 @@ def bundle(ledger: Ledger, digest: str) -> Policy:
 
 
 def holdings(path: Path | None, organization: str, as_of: date) -> Sequence[Holding] | None:
-    """What an organization and the public held at the end of a day; None: no ledger is known."""
-    ledger = known_ledger(path)
-    if ledger is None:
+    """What an organization and the public held at the end of a day; None: no ledger is known.
+
+    Raises:
+        Undecided: a ledger is named and cannot be read.
+    """
+    if not is_ledger_named(path):
         return None
-    before = ledger.size_on(as_of) if as_of < today() else None
-    return ledger.held(organization, before).holdings
+    with _or_undecided(
+        "nobody knows what this audience holds: mend or restore the ledger, or name the right one with "
+        "--ledger"
+    ):
+        ledger = open_ledger(path)
+        before = ledger.size_on(as_of) if as_of < today() else None
+        return ledger.held(organization, before).holdings
 
 
 def in_office(person: FocalPoint) -> FocalPoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -192,17 +193,19 @@ def seal(folder: Path | None, *, check: bool) -> int:
 def schema(folder: Path | None, *, check: bool) -> int:
     """Write the JSON schemas that the first line of each policy file names, for editors that complete.
 
-    Without DIR: the folder `schemas` of DTM_SHARING_POLICIES.
+    Where DIR is a policy folder: into its folder `schemas`. Without DIR: that of DTM_SHARING_POLICIES.
     """
     from dtm_sharing import policy
     from dtm_sharing.policy import expected
 
     folder = folder or settings().policies / "schemas"
+    if os.access(folder / "classification.yaml", os.F_OK):
+        folder /= "schemas"
     schemas = {**policy.schemas(), "test": expected.schema()}
     changed = _changed(folder, {f"{kind}.schema.json": text for kind, text in _texts(schemas)})
     for name, text in changed.items():
         if not check:
-            replace_file(folder / name, text, "schema")
+            replace_file(folder / name, text, "schema", make_folder=True)
         emit(plain(f"{'would change' if check else 'changed'}  {folder / name}"))
     if not changed:
         emit(plain(f"All schemas in {folder} are up to date."))

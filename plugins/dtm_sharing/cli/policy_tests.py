@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import zip_longest
 from pathlib import Path
@@ -16,6 +17,7 @@ from dtm_sharing.cli.options import Day, output_form, settings, type_path
 from dtm_sharing.cli.reports import Case, Finding, located
 from dtm_sharing.cli.shapes import as_json
 from dtm_sharing.cli.terminal import emit, emit_data, plain, replace_file
+from dtm_sharing.errors import PolicyInvalid
 
 if TYPE_CHECKING:
     from dtm_sharing.review.expected import Coverage, Difference, Judged
@@ -64,8 +66,14 @@ def test(  # noqa: PLR0913 - one parameter per option
     from dtm_sharing.stores.policy_tests import read_tests
 
     folder = folder or settings().policies
-    policy = read_policies(folder)
-    judged = [judge(policy, each, as_of) for each in expected.parse(read_tests(folder), policy)]
+    try:
+        policy = read_policies(folder)
+        cases = expected.parse(read_tests(folder), policy)
+    except PolicyInvalid as invalid:
+        if junit is not None:  # else whoever reads it takes the last run's for this one's
+            replace_file(junit, _invalid_junit(folder, invalid), "report")
+        raise
+    judged = [judge(policy, each, as_of) for each in cases]
     covered = coverage(policy, judged)
     asleep = unnoticed(policy, judged) if prove else None
     page = _Page(folder, judged, covered, asleep, coverage_min)
@@ -73,6 +81,28 @@ def test(  # noqa: PLR0913 - one parameter per option
         replace_file(junit, page.junit(), "report")
     page.show(form)
     return 0 if page.passed else FAILED
+
+
+def _invalid_junit(folder: Path, invalid: PolicyInvalid) -> str:
+    """A report in which each file that is invalid is an error."""
+    from dtm_sharing.policy import Problem
+    from dtm_sharing.policy.kinds import kind_of
+
+    found = [
+        Finding(
+            located(folder, each.file),
+            each.line,
+            each.column,
+            kind_of(each.sentence),
+            "error",
+            each.sentence,
+        )
+        for each in invalid.problems
+        if isinstance(each, Problem)
+    ]
+    return reports.as_junit(
+        "policy tests", [replace(each, broken=True) for each in reports.by_file(found, ())]
+    )
 
 
 class _Page:

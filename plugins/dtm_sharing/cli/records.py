@@ -136,7 +136,7 @@ def checkpoint(path: Path | None, output: Path | None) -> None:
     if output is None:
         emit_data(note)
         return
-    replace_file(output, note, "checkpoint")
+    replace_file(output, note, "checkpoint", make_folder=True)
     emit(plain(f"{output}: checkpoint of {opened.origin}, over {_covered(note)} of {opened.size} entries."))
 
 

@@ -49,13 +49,15 @@ class Finding:
 class Case:
     """One test case of a JUnit report: a file that was checked, a given/expect case, a replayed decision.
 
-    It fails where one of its findings counts as a failure; the others are only told.
+    It fails where one of its findings counts as a failure; the others are only told. ``broken``: it could not
+    be judged at all, which is an error, not a failure.
     """
 
     name: str
     group: str = ""
     file: str = ""
     findings: tuple[Finding, ...] = ()
+    broken: bool = False
 
 
 def located(folder: Path, file: str) -> str:
@@ -164,7 +166,8 @@ def as_junit(suite: str, cases: Sequence[Case], failing: Iterable[Severity] = ("
     from xml.etree import ElementTree as ET
 
     failed = [case for case in cases if _failures(case, failing)]
-    counts = {"tests": str(len(cases)), "failures": str(len(failed)), "errors": "0"}
+    errors = sum(case.broken for case in failed)
+    counts = {"tests": str(len(cases)), "failures": str(len(failed) - errors), "errors": str(errors)}
     root = ET.Element("testsuites", {"name": "dtm-sharing", **counts})
     within = ET.SubElement(root, "testsuite", {"name": _xml(suite), **counts, "skipped": "0"})
     for case in cases:
@@ -187,7 +190,7 @@ def _case(suite: Any, case: Case, failures: Sequence[Finding]) -> None:
         first = failures[0]
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         message = {"message": _xml(_short(first.sentence) + more), "type": first.rule}
-        ET.SubElement(element, "failure", message).text = _xml(as_lines(failures))
+        ET.SubElement(element, "error" if case.broken else "failure", message).text = _xml(as_lines(failures))
     told = [each for each in case.findings if each not in failures]
     if told:
         ET.SubElement(element, "system-out").text = _xml(as_lines(told))

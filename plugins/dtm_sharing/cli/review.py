@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -58,18 +59,23 @@ def diff(old: str, new: str, path: Path | None, as_of: date | None, form: str) -
     For whom, from which day on, and by which rules. OLD and NEW are policy folders, or ledger:DIGEST for a
     policy that the ledger keeps. The engine is run under both on made-up tables: each column alone and with
     what it must not stand beside, the whole table, each pathway's extract; at every grain, and on every later
-    day on which something starts or ends.
+    day on which something starts or ends. What no such table of today can show, e.g. an overlay that was
+    removed for a context that no operation is in, or another address of a recipient, is listed apart.
 
-    Exit code 2 if anything becomes allowed that no waiver of NEW justifies, 3 if a policy does not load.
+    Exit code 2 if anything becomes allowed, or may, that no waiver of NEW justifies, 3 if a policy does not
+    load.
     """
     from dtm_sharing.review.differences import differences
+    from dtm_sharing.review.loosened import loosened
 
     one, other = _policy(old, path), _policy(new, path)
     day = as_of or today()
     found = differences(one, other, day, _progress("compared"))
-    page = pages.Differences(one, other, day, found, folders=(_folder(old), _folder(new)))
+    page = pages.Differences(
+        (one, other), day, found, loosened(one, other), folders=(_folder(old), _folder(new))
+    )
     page.show(form)
-    return REFUSED if page.unjustified else 0
+    return REFUSED if page.unjustified or page.loosened else 0
 
 
 def _policy(place: str, path: Path | None) -> Policy:
@@ -222,14 +228,23 @@ def due(  # noqa: PLR0913 - one parameter per option
 
 
 def _passwords() -> Sequence[Credential] | None:
-    """What is known of the live passwords; None: no setting says where they are."""
+    """What is known of the live passwords; None: no setting says where they are.
+
+    Raises:
+        UsageProblem: the place that the setting names has no file. That there are no passwords is not known.
+    """
     from dtm_sharing.stores.credentials import live
 
     try:
         path = settings().credentials
     except UsageProblem:
         return None
-    return live(path) if path.is_file() else ()
+    if not os.access(path, os.F_OK):
+        raise UsageProblem(
+            f"DTM_SHARING_CREDENTIALS names {path}, and there is no such file: mend it, or unset it to list "
+            "what is due without passwords."
+        )
+    return live(path)
 
 
 # ------------------------------------------------------------------------------------------------ long work

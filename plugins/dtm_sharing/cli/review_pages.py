@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dtm_sharing.review.cases import Case
     from dtm_sharing.review.differences import Answer, Cause, Difference
     from dtm_sharing.review.lapses import Lapse
+    from dtm_sharing.review.loosened import Loosening
     from dtm_sharing.review.replay import Replayed
     from dtm_sharing.review.simulation import Rejudged
 
@@ -38,15 +39,19 @@ class Differences:
 
     def __init__(
         self,
-        old: Policy,
-        new: Policy,
+        policies: tuple[Policy, Policy],
         as_of: date,
         found: Sequence[Difference],
+        loosened: Iterable[Loosening],
         folders: tuple[Path | None, Path | None],
     ) -> None:
-        self._old, self._new, self._as_of = old, new, as_of
+        (self._old, self._new), self._as_of = policies, as_of
         self._found, self._folders = found, folders
         self.unjustified = sum(each.unjustified for each in found)
+        # A waiver that was changed is listed with what it lets out; what had ended does not come back.
+        signed = {f"waiver:{id_}" for each in self._of(Change.ALLOWED) for id_ in each.waivers}
+        lost = (each for each in loosened if each.ended is None or each.ended >= as_of)
+        self.loosened = tuple(each for each in lost if each.rule not in signed)
 
     def _of(self, change: Change) -> list[Difference]:
         return [each for each in self._found if each.change is change]
@@ -68,10 +73,11 @@ class Differences:
             "refused": [_difference(each) for each in self._of(Change.REFUSED)],
             "reworded": len(self._of(Change.REWORDED)),
             "unjustified": self.unjustified,
+            "loosened": [_loosening(each) for each in self.loosened],
         }
 
     def _table(self) -> None:
-        if not self._found:
+        if not self._found and not self.loosened:
             render.records(f"Nothing changes from {self._as_of} on, for anybody.", ())
             return
         allowed, refused, reworded = (self._of(each) for each in Change)
@@ -81,6 +87,10 @@ class Differences:
             (f"Becomes allowed: {_count(allowed)}{without}", _blocks(allowed)),
             (f"Becomes refused or undecided: {_count(refused)}", _blocks(refused)),
         ]
+        if self.loosened:
+            count = render.many(len(self.loosened), "change")
+            blocks = [(each.rule, _loosening_fields(each)) for each in self.loosened]
+            sections.append((f"May allow more, where or when it applies: {count}", blocks))
         if reworded:
             count = render.many(len(reworded), "answer")
             sections.append((f"{count} as before, by other rules or on other terms.", []))
@@ -91,6 +101,10 @@ class Differences:
         for change in (Change.ALLOWED, Change.REFUSED):
             for group in _groups(self._of(change)):
                 yield self._finding(group)
+        for each in self.loosened:
+            file, line, column = self._in_folder(0 if each.gone else 1, each.source)
+            sentence = f"{each.rule} may allow more, where or when it applies: {each.sentence}"
+            yield Finding(file, line, column, "may-allow-more", "error", sentence)
 
     def _finding(self, group: Sequence[Difference]) -> Finding:
         first = group[0]
@@ -104,11 +118,15 @@ class Differences:
     def _at(self, causes: Iterable[Cause]) -> tuple[str, int, int]:
         """Where to show it: in the new policy if the rule is there, else in the old."""
         for which, source in _places(causes):
-            folder = self._folders[which]
-            file = source.file if folder is None else located(folder, source.file)
-            return file, source.line, source.column
+            return self._in_folder(which, source)
         folder = self._folders[1]
         return ("classification.yaml" if folder is None else located(folder, "classification.yaml")), 1, 1
+
+    def _in_folder(self, which: int, source: Source) -> tuple[str, int, int]:
+        """A place of the old policy (0) or the new one (1)."""
+        folder = self._folders[which]
+        file = source.file if folder is None else located(folder, source.file)
+        return file, source.line, source.column
 
 
 def _places(causes: Iterable[Cause]) -> Iterator[tuple[int, Source]]:
@@ -205,6 +223,18 @@ def _difference(each: Difference) -> dict[str, Any]:
         "waivers": list(each.waivers),
         "justified": not each.unjustified,
     }
+
+
+def _loosening_fields(each: Loosening) -> dict[str, str]:
+    return {"what": each.sentence, "where": f"{_which(each)} {each.source}"}
+
+
+def _loosening(each: Loosening) -> dict[str, str]:
+    return {"rule": each.rule, "sentence": each.sentence, "policy": _which(each), "source": str(each.source)}
+
+
+def _which(each: Loosening) -> str:
+    return "old" if each.gone else "new"
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

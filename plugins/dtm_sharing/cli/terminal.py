@@ -48,11 +48,18 @@ def _write(output: str | bytes) -> None:
         raise StoreFailed(f"The answer could not be written: {error.strerror}.") from error
 
 
-def replace_file(path: Path, text: str, what: str) -> None:
-    """Write the whole file or leave the old one: somebody may be reading it."""
+def replace_file(path: Path, text: str, what: str, *, make_folder: bool = False) -> None:
+    """Write the whole file or leave the old one: somebody may be reading it.
+
+    A folder that is not there is made only if ``make_folder``: a mistyped path is not to be filled.
+
+    Raises:
+        StoreFailed: the file cannot be written.
+    """
     new = path.with_name(f".{path.name}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
         new.write_text(text, "utf-8")
         with suppress(FileNotFoundError):
             shutil.copymode(path, new)

@@ -2,8 +2,9 @@
 
 ``classify`` has judged the table by itself. Here every relation is judged again, of the table together with
 all tables that can be put beside it: of the same country, at one of the relation's grains or finer, joined by
-one of its keys, be it by way of a third. When they were received does not matter. What is published is read by each
-organization beside what it alone was sent, which may be Confidential; only what would be Secret counts there.
+one of its keys, be it by way of a third. When they were received does not matter. What is published is read
+by each organization beside what it alone was sent, which may be Confidential; only what would be Secret
+counts there.
 """
 
 from __future__ import annotations

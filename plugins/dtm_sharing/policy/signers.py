@@ -6,11 +6,13 @@ organization's.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import date
 
 from dtm_sharing.model import Role
-from dtm_sharing.policy.files import AssessorsPart, SignaturesPart
+from dtm_sharing.policy.files import AssessorsPart, PersonPart, SignaturesPart
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, quoted
 from dtm_sharing.policy.shape import Document
@@ -28,10 +30,8 @@ def problems(
         for role in ("coordinator", "sectoral_expert")
         if (name := getattr(signers, role)) in index.people
     }
-    emails = [each.email.casefold() for each in known.values() if each.email]
-    same_email = len(emails) != len(set(emails))
     if both(signers.coordinator, signers.sectoral_expert) and (
-        signers.coordinator == signers.sectoral_expert or same_email
+        signers.coordinator == signers.sectoral_expert or _are_one_person(*known.values())
     ):
         sentence = (
             "the coordinator and the sectoral expert are the same person; "
@@ -52,6 +52,21 @@ def problems(
         if day and not in_office(person, day):
             sentence = f"{quoted(person.id)} was not in office on {day}"
             yield document.problem((key, role), sentence)
+
+
+def _are_one_person(*people: PersonPart) -> bool:
+    """Whether two entries share what only one person has. What that is, no sentence says."""
+    known = [(_folded(each.email), _number(each.mobile), _folded(each.name)) for each in people]
+    return any(any(same) and len(set(same)) < len(same) for same in zip(*known, strict=True))
+
+
+def _folded(text: str | None) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text or "").casefold().split())
+
+
+def _number(text: str | None) -> str:
+    """The digits that count: a number is written with + or 00, with blanks and hyphens or without."""
+    return re.sub(r"\D", "", unicodedata.normalize("NFKC", text or "")).lstrip("0")
 
 
 _A = {"assessment": "an assessment", "waiver": "a waiver"}

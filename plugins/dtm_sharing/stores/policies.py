@@ -1,8 +1,9 @@
 """The policy folder on disk. Nothing in it is silently left out, and nothing may be missing from it.
 
-``SHA256SUMS`` at its top lists every file that is read, in the format of ``sha256sum``. A folder that was
-copied half is valid YAML too, and may be looser than the whole: without this list nobody would notice. It is
-against accidents; against malice there are the review of changes, and the digest in the ledger.
+``SHA256SUMS`` at its top lists every file that is read, in the format of ``sha256sum``, below a comment that
+says how many they are. A folder that was copied half is valid YAML too, and may be looser than the whole:
+without this list nobody would notice, nor without the number where the list itself was cut. It is against
+accidents; against malice there are the review of changes, and the digest in the ledger.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dtm_sharing.policy import Problem
 _SCHEMAS, _TESTS = "schemas", "tests"
 SEAL = "SHA256SUMS"
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_COUNT = re.compile(r"# (\d+) files", re.ASCII)  # sha256sum --check passes over lines that begin with #
 _BACKUPS = ("~", ".bak", ".orig", ".rej", ".swp", ".swo", ".tmp")
 
 
@@ -102,9 +104,9 @@ def seal(folder: Path) -> Path:
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:
-    """What ``SHA256SUMS`` says of these files: what ``sha256sum`` prints for them, in order of name."""
+    """What ``SHA256SUMS`` says of these files: how many, and what ``sha256sum`` prints, in order of name."""
     lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    return "".join((f"# {len(files)} files\n", *lines)).encode("utf-8", "surrogateescape")
 
 
 def is_sealed(folder: Path) -> bool:
@@ -119,7 +121,7 @@ def is_sealed(folder: Path) -> bool:
 
 def _seal_problems(folder: Path, files: Mapping[str, bytes], known: Iterable[Problem]) -> list[Problem]:
     """``known``: what is said already of files and folders that cannot be read; it is not said twice."""
-    if not files:
+    if not files and not os.access(folder / SEAL, os.F_OK):  # exists() raises where it may not look
         return []
     review = f"review the folder, then run 'dtm-sharing seal {folder}'"
     try:
@@ -146,11 +148,14 @@ def _seal_problems(folder: Path, files: Mapping[str, bytes], known: Iterable[Pro
 
 
 def _listed(text: str, review: str) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
-    """Name → line and hash, of the lines that are whole; and what is wrong with the others."""
+    """Name → line and hash, of the lines that are whole; and what is wrong with the others, or the number."""
     listed: dict[str, tuple[int, str]] = {}
     problems: list[Problem] = []
     *lines, rest = text.split("\n")
+    count = _COUNT.fullmatch(lines[0]) if lines else None
     for number, line in enumerate([*lines, *([rest] if rest else [])], start=1):
+        if count and number == 1:
+            continue
         found = _SUM.fullmatch(line)
         if found is None or number > len(lines):
             sentence = f"this line is cut off, or is none of sha256sum's; {review}"
@@ -160,6 +165,13 @@ def _listed(text: str, review: str) -> tuple[dict[str, tuple[int, str]], list[Pr
             problems.append(Problem(SEAL, number, 1, sentence))
         else:
             listed[found[2]] = number, found[1]
+    if not problems and (count is None or int(count[1]) != len(listed)):
+        says = (
+            f"says {count[1]} files and lists {len(listed)}"
+            if count
+            else "does not say how many files it has"
+        )
+        problems.append(Problem(SEAL, 1, 1, f"this list {says}, so some may be missing; {review}"))
     return listed, problems
 
 
