@@ -15,6 +15,7 @@ from datetime import date, timedelta
 
 from dtm_sharing.errors import TableUnreadable, UsageProblem
 from dtm_sharing.model import (
+    NOTICE,
     Assessment,
     Classification,
     Column,
@@ -27,7 +28,6 @@ from dtm_sharing.model import (
     Level,
     Notice,
     Operation,
-    Overlay,
     Policy,
     Reason,
     Relation,
@@ -36,8 +36,6 @@ from dtm_sharing.model import (
     Waiver,
 )
 
-# A review takes two people and the field's answers: said a month ahead, and after most monthly dispatches.
-NOTICE = timedelta(days=30)
 _NAMED = 3  # how many other columns a reason names before it only counts them
 
 
@@ -218,7 +216,6 @@ def _case(policy: Policy, profile: TableProfile, as_of: date) -> _Case:
         if each.grain in span:
             named = f"{rule}/{each.indicator}@{each.grain}"
             tightened[each.indicator].append(Reason(named, each.source, each.why, each.level))
-    waivers = (each for each in policy.waivers.values() if each.covers(declared, as_of))
     return _Case(
         policy=policy,
         dataset=declared,
@@ -227,7 +224,7 @@ def _case(policy: Policy, profile: TableProfile, as_of: date) -> _Case:
         but=but,
         relied_upon=tuple(each for each in in_time if each.context == operation.context),
         tightened=tightened,
-        waivers=_by_rule(each for each in waivers if _was_signed(policy, each)),
+        waivers=_by_rule(policy.waivers_on(declared, as_of)),
     )
 
 
@@ -246,19 +243,8 @@ def _overlaid(policy: Policy, operation: Operation, day: date) -> Iterator[tuple
     """What the overlays in force tighten, and all that they build on, each under the one that is in force."""
     for overlay in policy.overlays.values():
         if overlay.holds(operation, day):
-            for each in _foundations(policy, overlay):
+            for each in policy.foundations(overlay):
                 yield from ((f"overlay:{overlay.id}", tightening) for tightening in each.tightens)
-
-
-def _foundations(policy: Policy, overlay: Overlay) -> Iterable[Overlay]:
-    """The overlay and all that it builds on, directly or not: each once, also where they go round."""
-    found: dict[str, Overlay] = {}
-    ahead = [overlay.id]
-    while ahead:
-        if (id_ := ahead.pop()) not in found:
-            found[id_] = policy.overlays[id_]
-            ahead += found[id_].builds_on
-    return found.values()
 
 
 def _assessed(assessments: Iterable[Assessment]) -> Iterator[tuple[str, Tightening]]:
@@ -371,13 +357,6 @@ def _by_rule(waivers: Iterable[Waiver]) -> Mapping[str, Waiver]:
     return {rule: each for each in ordered for rule in each.relaxes}
 
 
-def _was_signed(policy: Policy, waiver: Waiver) -> bool:
-    """Two different people, both in office on the day that they signed; and it ends."""
-    signers = {waiver.coordinator, waiver.sectoral_expert}
-    in_office = (policy.focal_points[each].in_office.covers(waiver.signed_on) for each in signers)
-    return len(signers) == 2 and all(in_office) and waiver.validity.until is not None
-
-
 def _relaxes(waiver: Waiver | None, reason: Reason) -> bool:
     """Never what is Secret, whatever the file says: personal data need IOM Legal, not a waiver."""
     return waiver is not None and waiver.level < reason.level < Level.SECRET
@@ -386,10 +365,7 @@ def _relaxes(waiver: Waiver | None, reason: Reason) -> bool:
 def _relaxed(reason: Reason, waiver: Waiver | None) -> Reason:
     if waiver is None or not _relaxes(waiver, reason):
         return reason
-    why = (
-        f"{reason.why.rstrip('. ')}; relaxed from {reason.level.label} by waiver {waiver.id} until "
-        f"{waiver.validity.until}: {waiver.why}"
-    )
+    why = f"{reason.why.rstrip('. ')}; {waiver.says(reason.level)}"
     return replace(reason, level=waiver.level, why=why, waiver=waiver.id)
 
 
@@ -433,13 +409,13 @@ def _notices(case: _Case, columns: Sequence[ColumnLevel], used: Sequence[Waiver]
 
 def _missed(case: _Case, columns: Iterable[ColumnLevel]) -> Iterator[Waiver]:
     """The waivers that ended within ``NOTICE`` and would have relaxed a reason of this table."""
+    ends = {each.validity.until for each in case.policy.waivers.values() if each.validity.until}
+    recent = [day for day in sorted(ends) if timedelta(0) < case.as_of - day <= NOTICE]
     lapsed = _by_rule(
         each
-        for each in case.policy.waivers.values()
-        if (until := each.validity.until)
-        and timedelta(0) < case.as_of - until <= NOTICE
-        and each.covers(case.dataset, until)
-        and _was_signed(case.policy, each)
+        for day in recent
+        for each in case.policy.waivers_on(case.dataset, day)
+        if each.validity.until == day
     )
     for column in columns:
         for reason in column.reasons:

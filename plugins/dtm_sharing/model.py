@@ -5,11 +5,22 @@ Words are those of IOM's guideline for DTM Coordinators (Tables A, B, C) and of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
+
+IOM = "iom"  # id of the organization that shares
+
+# Long enough for what an end asks for: a review takes two people and the field's answers, an agreement two
+# signatures. Said a month ahead it comes before most monthly dispatches.
+NOTICE = timedelta(days=30)
+
+
+def country_of(id_: str) -> str:
+    """The first part of the id of a dataset, an operation or a focal point: ``npl`` of ``npl/site-list``."""
+    return id_.partition("/")[0]
 
 
 class Level(IntEnum):
@@ -266,6 +277,10 @@ class Waiver:
             and self.validity.covers(day)
         )
 
+    def says(self, asked: Level) -> str:
+        """What it makes of a rule that asks for a level, for the sentence that names the rule."""
+        return f"relaxed from {asked.label} by waiver {self.id} until {self.validity.until}: {self.why}"
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -421,6 +436,31 @@ class Policy:
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
+    def waivers_on(self, dataset: Dataset, day: date) -> Iterator[Waiver]:
+        """Those that hold for a dataset on a day: dated so, ended some day, and signed as they must be.
+
+        Two different people sign, each in office on that day.
+        """
+        for each in self.waivers.values():
+            signers = {each.coordinator, each.sectoral_expert}
+            if (
+                each.covers(dataset, day)
+                and each.validity.until is not None
+                and len(signers) == 2
+                and all(self.focal_points[one].in_office.covers(each.signed_on) for one in signers)
+            ):
+                yield each
+
+    def foundations(self, overlay: Overlay) -> tuple[Overlay, ...]:
+        """The overlay and all that it builds on, directly or not: each once, also where they go round."""
+        found: dict[str, Overlay] = {}
+        ahead = [overlay.id]
+        while ahead:
+            if (id_ := ahead.pop()) not in found:
+                found[id_] = self.overlays[id_]
+                ahead += found[id_].builds_on
+        return tuple(found.values())
+
 
 # --------------------------------------------------------------------------- classification, decision
 
@@ -575,8 +615,7 @@ class Holding:
 
     @property
     def country(self) -> str:
-        """The first part of a dataset's id."""
-        return self.dataset.split("/", 1)[0]
+        return country_of(self.dataset)
 
 
 @dataclass(frozen=True, slots=True)

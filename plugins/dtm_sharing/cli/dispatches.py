@@ -183,7 +183,7 @@ def _check_coordinator(person: FocalPoint) -> None:
 
 def _ours(policy: Policy, person: str) -> FocalPoint:
     """A focal point of the side that shares: only there is anyone who may answer for what was sent."""
-    from dtm_sharing.policy.signers import IOM
+    from dtm_sharing.model import IOM
 
     ours = (
         {each.id: each for each in policy.organizations[IOM].focal_points}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dtm_sharing.model import Dataset, Grain
+from dtm_sharing.model import Dataset, Grain, country_of
 
 # Digits of the first level, and of the second with it -> country and the letters before them. Where a
 # country has codes of several lengths, the most frequent. Left out: whose codes are of one length at both.
@@ -63,7 +63,7 @@ _ELSEWHERE = "|".join(
 
 def by_level(dataset: Dataset) -> Mapping[Grain, str]:
     """Patterns (RE2) of the P-codes of the dataset's country; none where their structure is not known."""
-    country = dataset.id.split("/", 1)[0].upper()
+    country = country_of(dataset.id).upper()
     if country in _LETTERED:
         return _LETTERED[country]
     if country not in _STRUCTURES:

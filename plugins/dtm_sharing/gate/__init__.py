@@ -19,7 +19,6 @@ from dtm_sharing.errors import GateDenied, Undecided, UsageProblem
 from dtm_sharing.gate import forms, grounds
 from dtm_sharing.gate.forms import Classify
 from dtm_sharing.gate.judgement import case_of, judge
-from dtm_sharing.gate.missing import IOM
 from dtm_sharing.gate.terms import agreement, pathway, recipients, request
 from dtm_sharing.model import (
     Approved,
@@ -33,7 +32,6 @@ from dtm_sharing.model import (
 )
 
 __all__ = [
-    "IOM",
     "Classify",
     "agreement",
     "approve",

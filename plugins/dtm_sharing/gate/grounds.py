@@ -9,9 +9,7 @@ from datetime import date, timedelta
 from dtm_sharing.gate.judgement import Case, Judgement
 from dtm_sharing.gate.refused import cited
 from dtm_sharing.gate.terms import Terms
-from dtm_sharing.model import Classification, Notice, Obligation, Outcome, Source, Validity, Waiver
-
-NOTICE = timedelta(days=30)  # before an end: long enough to sign again, or to name a successor in writing
+from dtm_sharing.model import NOTICE, Classification, Notice, Obligation, Outcome, Source, Validity, Waiver
 
 
 def obligations(case: Case, judged: Judgement) -> Iterator[Obligation]:

@@ -9,7 +9,7 @@ from datetime import date
 from itertools import chain
 from math import inf
 
-from dtm_sharing.model import PUBLIC, Audience, Dataset, Grain, Holding, Policy, Relation, Waiver
+from dtm_sharing.model import PUBLIC, Audience, Dataset, Grain, Holding, Policy, Relation, Waiver, country_of
 
 _Kind = tuple[Grain, frozenset[str], str | None]  # alike: grain, indicators that matter, who alone has it
 
@@ -79,7 +79,7 @@ def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is re
     as_of: date,
 ) -> Beside:
     """What is held, as it is seen by the relations of a table with these indicators, or with fewer."""
-    country = dataset.id.split("/", 1)[0]
+    country = country_of(dataset.id)
     once: dict[tuple[object, ...], Holding] = {}
     for each in sorted(held or (), key=earliest):
         if each.country == country:
@@ -95,7 +95,6 @@ def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is re
     alike: dict[_Kind, list[int]] = defaultdict(list)
     for at, each in enumerate(tables):
         alike[each.grain, named.intersection(each.indicators), _reader(each, audience)].append(at)
-    in_force = (each for each in policy.waivers.values() if each.covers(dataset, as_of))
     return Beside(
         policy=policy,
         dataset=dataset,
@@ -106,7 +105,7 @@ def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is re
         strange=_strange(policy, tables),
         readers=tuple(sorted({reader for _, _, reader in alike if reader is not None})),
         links=_links({each for one in touched for each in one.keys}, alike),
-        waivers=tuple(each for each in in_force if _was_signed(policy, each)),
+        waivers=tuple(policy.waivers_on(dataset, as_of)),
     )
 
 
@@ -160,13 +159,6 @@ def _strange(policy: Policy, held: Iterable[Holding]) -> Mapping[str, Mapping[Gr
     return found
 
 
-def _was_signed(policy: Policy, waiver: Waiver) -> bool:
-    """Two different people, both in office on the day that they signed; and it ends."""
-    signers = {waiver.coordinator, waiver.sectoral_expert}
-    in_office = (policy.focal_points[each].in_office.covers(waiver.signed_on) for each in signers)
-    return len(signers) == 2 and all(in_office) and waiver.validity.until is not None
-
-
 # ------------------------------------------------------------------------------------------- in sentences
 
 
@@ -182,7 +174,7 @@ def table(holding: Holding) -> str:
     name = f"{holding.dataset}, round {holding.round}" if holding.round else holding.dataset
     if holding.entry is None:
         return f"{name}, which is to leave with it"
-    whose = "is public" if holding.holder == "public" else f"{holding.holder} holds"
+    whose = "is public" if holding.holder == str(PUBLIC) else f"{holding.holder} holds"
     return f"{name}, which {whose} since {holding.since} (ledger entry {holding.entry})"
 
 

@@ -9,6 +9,7 @@ from dtm_sharing.gate.held import Beside
 from dtm_sharing.gate.refused import FOR_GOOD
 from dtm_sharing.gate.terms import Terms
 from dtm_sharing.model import (
+    IOM,
     Agreement,
     Classification,
     DataAccessRequest,
@@ -21,7 +22,6 @@ from dtm_sharing.model import (
 )
 
 CHANNELS = frozenset({Method.EXCEL_EMAIL, Method.DOCUMENT_EMAIL})  # what this version can deliver by
-IOM = "iom"  # the side that shares
 
 
 def gaps(

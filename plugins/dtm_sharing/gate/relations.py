@@ -222,12 +222,7 @@ def _sentences(
         sides[frozenset()] = sorted(_leading(relation, columns))
     for each in sorted({each for group in relation.groups for each in group if each in columns}):
         sides[_groups(relation, [each])].append(each)
-    relaxed = ""
-    if found.waiver is not None:
-        relaxed = (
-            f"; relaxed from {relation.level.label} by waiver {found.waiver.id} until "
-            f"{found.waiver.validity.until}: {found.waiver.why}"
-        )
+    relaxed = f"; {found.waiver.says(relation.level)}" if found.waiver else ""
     for side, indicators in sides.items():
         others = {each for n, group in enumerate(relation.groups) if n not in side for each in group}
         adds = [each for each in found.beside if not each.groups.issubset(side)]

@@ -14,6 +14,7 @@ from dtm_sharing.model import (
     Pathway,
     Policy,
     Role,
+    country_of,
 )
 
 
@@ -75,10 +76,10 @@ def recipients(policy: Policy, pathway: Pathway, as_of: date) -> tuple[FocalPoin
     in_office = [each for each in named if each.in_office.covers(as_of)]
     if in_office:
         return tuple(sorted(in_office, key=lambda each: each.role is not Role.PRIMARY))
-    countries = {each.id.split("/", 1)[0] for each in named}
+    countries = {country_of(each.id) for each in named}
     colleagues = policy.organizations[named[0].organization].focal_points if named else ()
     stand_ins = (each for each in colleagues if each.role is Role.SECONDARY and each.in_office.covers(as_of))
-    return tuple(each for each in stand_ins if each.id.split("/", 1)[0] in countries)[:1]
+    return tuple(each for each in stand_ins if country_of(each.id) in countries)[:1]
 
 
 def terms(policy: Policy, dataset: str, audience: Audience, as_of: date) -> Terms | None:

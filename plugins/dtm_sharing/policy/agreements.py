@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from dtm_sharing.model import Grain, Level, Method, Source, Urgency
+from dtm_sharing.model import IOM, Grain, Level, Method, Source, Urgency, country_of
 from dtm_sharing.policy.files import (
     AgreementFile,
     DatasetFile,
@@ -18,7 +18,6 @@ from dtm_sharing.policy.files import (
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, quoted
 from dtm_sharing.policy.shape import Document, Path
-from dtm_sharing.policy.signers import IOM
 from dtm_sharing.policy.spans import both, in_order, overlap
 from dtm_sharing.policy.tighter import strictest
 
@@ -219,7 +218,7 @@ def _shared(index: Index) -> dict[str, list[_Shared]]:
                             document=document,
                             path=("pathways", position, "share", item),
                             span=(part.valid_from, part.valid_until),
-                            country=share.dataset.split("/", 1)[0],
+                            country=country_of(share.dataset),
                             grain=dataset.grain,
                             indicators=share.indicators,
                         )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from dtm_sharing.model import PUBLIC, RequestState, Role
+from dtm_sharing.model import PUBLIC, RequestState, Role, country_of
 from dtm_sharing.policy import agreements, signers, tighter, waivers
 from dtm_sharing.policy.files import (
     AssessmentFile,
@@ -81,7 +81,7 @@ def _indicators(document: Document, part: IndicatorsFile, _index: Index) -> Iter
 def _operation(document: Document, part: OperationFile, _index: Index) -> Iterator[Problem]:
     """Ids begin with the country: see ``_dataset``."""
     yield from in_order(document, part, (), "valid_from", "valid_until")
-    if both(part.id, part.country) and part.id.split("/")[0] != part.country.lower():
+    if both(part.id, part.country) and country_of(part.id) != part.country.lower():
         sentence = f"the id of an operation in {part.country} begins with '{part.country.lower()}/'"
         yield document.problem(("id",), sentence)
 
@@ -89,8 +89,8 @@ def _operation(document: Document, part: OperationFile, _index: Index) -> Iterat
 def _dataset(document: Document, part: DatasetFile, index: Index) -> Iterator[Problem]:
     """Tables join within a country, and the ledger knows a table's country by its dataset's id."""
     if part.operation in index.operations and part.id:
-        country = part.operation.split("/")[0]
-        if part.id.split("/")[0] != country:
+        country = country_of(part.operation)
+        if country_of(part.id) != country:
             sentence = f"the id of a dataset of {quoted(part.operation)} begins with '{country}/'"
             yield document.problem(("id",), sentence)
     yield from _columns(document, part)
@@ -170,7 +170,7 @@ def _one_primary(document: Document, part: FocalPointsFile) -> Iterator[Problem]
     last: dict[str, tuple[int, PersonPart]] = {}  # country -> of those so far, the one in office longest
     people = [each for each in enumerate(part.people or ()) if each[1].role is Role.PRIMARY and each[1].id]
     for position, person in sorted(people, key=lambda each: (each[1].in_office_from or date.min, each[0])):
-        country, span = person.id.split("/")[0], (person.in_office_from, person.in_office_until)
+        country, span = country_of(person.id), (person.in_office_from, person.in_office_until)
         at, other = last.get(country, (position, person))
         if other is not person and overlap(span, (other.in_office_from, other.in_office_until)):
             sentence = (

@@ -11,14 +11,12 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date
 
-from dtm_sharing.model import Role
+from dtm_sharing.model import IOM, Role
 from dtm_sharing.policy.files import AssessorsPart, PersonPart, SignaturesPart
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, quoted
 from dtm_sharing.policy.shape import Document
 from dtm_sharing.policy.spans import both, in_office
-
-IOM = "iom"  # the side that shares: every agreement has its signature
 
 
 def problems(

@@ -184,7 +184,7 @@ def _dataset(each: model.Dataset) -> Content:
 
 
 def _assessment(each: model.Assessment) -> Content:
-    country = each.operation.split("/")[0].upper()  # checked: an operation's id begins with its country
+    country = model.country_of(each.operation).upper()  # checked: an operation's id begins with its country
     return {
         "kind": "assessment",
         "id": each.id,

@@ -15,7 +15,7 @@ from itertools import product
 from typing import Any
 
 from dtm_sharing import classify
-from dtm_sharing.model import Audience, Column, Dataset, Header, Policy, Relation
+from dtm_sharing.model import Audience, Column, Dataset, Header, Policy, Relation, country_of
 
 _MOST_SETS = 256  # ways to complete a relation that are all tried; of more, each indicator once
 _DAY = timedelta(days=1)
@@ -168,8 +168,8 @@ def _related(pair: Pair, dataset: str, wanted: Collection[str] | None) -> Iterat
 
 def _country(policy: Policy, dataset: str) -> Mapping[str, Dataset]:
     """Indicator → the dataset of the same country that has it; this one, if it does."""
-    prefix = dataset.split("/", 1)[0]
-    others = [each for id_, each in sorted(policy.datasets.items()) if id_.split("/", 1)[0] == prefix]
+    prefix = country_of(dataset)
+    others = [each for id_, each in sorted(policy.datasets.items()) if country_of(id_) == prefix]
     others.sort(key=lambda each: each.id != dataset)
     return {column.indicator: each for each in reversed(others) for column in each.columns}
 

@@ -12,7 +12,6 @@ from dtm_sharing.model import (
     Assessment,
     Grain,
     Level,
-    Overlay,
     Pathway,
     Policy,
     RequestState,
@@ -54,25 +53,13 @@ def _indicators(policy: Policy, rest: str) -> Iterator[Policy]:
 
 def _overlays(policy: Policy, rest: str) -> Iterator[Policy]:
     id_, _, what = rest.rpartition("/")
-    ids = _built(policy, id_)
+    ids = {each.id for each in policy.foundations(policy.overlays[id_])}
     for change in (_gone, _secret):
         others = {
             each: replace(overlay, tightens=change(overlay.tightens, what)) if each in ids else overlay
             for each, overlay in policy.overlays.items()
         }
         yield replace(policy, overlays=others)
-
-
-def _built(policy: Policy, id_: str) -> frozenset[str]:
-    """The overlay and all that it builds on."""
-    seen: set[str] = set()
-    ahead = [id_]
-    while ahead:
-        if (each := ahead.pop()) not in seen:
-            seen.add(each)
-            overlay: Overlay = policy.overlays[each]
-            ahead += overlay.builds_on
-    return frozenset(seen)
 
 
 def _assessments(policy: Policy, rest: str) -> Iterator[Policy]:

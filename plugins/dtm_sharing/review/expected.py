@@ -294,7 +294,8 @@ def _rules_of(policy: Policy, dataset: Dataset) -> Iterator[tuple[str, Source]]:
         yield f"assessment:{assessment.id}", assessment.source
     here = [each for each in policy.overlays.values() if _may_hold(each, operation)]
     tightenings = [(f"assessment:{each.id}", each.levels) for each in assessments]
-    tightenings += [(f"overlay:{each.id}", each.tightens) for one in here for each in _built(policy, one)]
+    built = ((one, each) for one in here for each in policy.foundations(one))
+    tightenings += [(f"overlay:{one.id}", each.tightens) for one, each in built]
     for rule, parts in tightenings:
         for each in parts:
             if each.indicator in indicators:
@@ -305,17 +306,6 @@ def _may_hold(overlay: Overlay, operation: Operation) -> bool:
     """On some day, in some context."""
     contexts = overlay.contexts or (operation.context,)
     return any(overlay.holds(replace(operation, context=each), overlay.validity.start) for each in contexts)
-
-
-def _built(policy: Policy, overlay: Overlay) -> Iterator[Overlay]:
-    """The overlay, and all that it builds on, each under the id of the one that holds."""
-    seen: set[str] = set()
-    ahead = [overlay.id]
-    while ahead:
-        if (id_ := ahead.pop()) not in seen:
-            seen.add(id_)
-            ahead += policy.overlays[id_].builds_on
-            yield replace(policy.overlays[id_], id=overlay.id)
 
 
 def unnoticed(policy: Policy, judged: Sequence[Judged]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from dtm_sharing.model import (
+    IOM,
     Agreement,
     Assessment,
     FocalPoint,
@@ -23,8 +24,8 @@ from dtm_sharing.model import (
     Source,
     Validity,
     Waiver,
+    country_of,
 )
-from dtm_sharing.policy.signers import IOM
 
 ROTATE_AFTER = 180  # days that a password lives; DESIGN 6: rotated by date and by turnover
 _DAY = timedelta(days=1)
@@ -94,7 +95,7 @@ class _Day:
             if each.organization == organization
             and each.role in roles
             and each.in_office.covers(self.as_of)
-            and each.id.split("/", 1)[0] == country
+            and country_of(each.id) == country
         ]
         named = self.policy.organizations.get(organization)
         found = tuple(dict.fromkeys(each.title for each in people))
@@ -134,10 +135,6 @@ def lapses(
     return tuple(sorted(found, key=lambda each: (each.on, each.kind, each.id)))
 
 
-def _country(id_: str) -> str:
-    return id_.split("/", 1)[0]
-
-
 # -------------------------------------------------------------------------------------------- what ends
 
 
@@ -170,7 +167,7 @@ def _still(day: _Day, person: str) -> tuple[str, ...]:
     known = day.policy.focal_points[person]
     if known.in_office.covers(day.as_of):
         return (known.title,)
-    return day.titles(known.organization, _country(known.id), known.role)
+    return day.titles(known.organization, country_of(known.id), known.role)
 
 
 def _waivers(day: _Day) -> Iterator[Lapse]:
@@ -200,7 +197,7 @@ def _of_overlay(day: _Day, overlay: Overlay) -> tuple[str, ...]:
     """The coordinators of the operations for which it holds while it holds."""
     day_of_it = min(day.as_of, overlay.validity.until or day.as_of)
     held = (each for each in day.policy.operations.values() if overlay.holds(each, day_of_it))
-    titles = (title for each in held for title in day.coordinator(_country(each.id)))
+    titles = (title for each in held for title in day.coordinator(country_of(each.id)))
     return tuple(dict.fromkeys(titles)) or ("DTM Coordinator",)
 
 
@@ -209,7 +206,9 @@ def _operations(day: _Day) -> Iterator[Lapse]:
         end = each.validity.until
         if end is not None and day.is_due(end) and _has_datasets(day, each):
             sentence = f"The operation ends on {end}; after that day none of its datasets is decided."
-            yield Lapse(end, "operation", each.id, sentence, day.coordinator(_country(each.id)), each.source)
+            yield Lapse(
+                end, "operation", each.id, sentence, day.coordinator(country_of(each.id)), each.source
+            )
 
 
 def _has_datasets(day: _Day, operation: Operation) -> bool:
@@ -244,7 +243,7 @@ def _datasets(agreement: Agreement) -> set[str]:
 
 
 def _both(day: _Day, organization: str, id_: str) -> tuple[str, ...]:
-    country = _country(id_)
+    country = country_of(id_)
     return (*day.coordinator(country), *day.titles(organization, country, Role.PRIMARY))
 
 
@@ -280,7 +279,7 @@ def _people(day: _Day) -> Iterator[Lapse]:
                 f"{each.id}, {each.title}, leaves office on {end}, and nobody follows as {each.role}: name a "
                 "successor in writing."
             )
-            country = _country(each.id)
+            country = country_of(each.id)
             others = tuple(
                 title
                 for title in day.titles(each.organization, country, Role.PRIMARY, Role.SECONDARY)
@@ -297,7 +296,7 @@ def _succeeded(day: _Day, leaving: FocalPoint, end: date) -> bool:
         for each in day.policy.focal_points.values()
         if each.id != leaving.id
         and (each.organization, each.role) == (leaving.organization, leaving.role)
-        and _country(each.id) == _country(leaving.id)
+        and country_of(each.id) == country_of(leaving.id)
     )
 
 
@@ -309,5 +308,5 @@ def _passwords(day: _Day, passwords: Iterable[PasswordAge], rotate_after: timede
             sentence = (
                 f"The {each.channel} password of {each.focal_point} is from {made}: rotate it by {end}."
             )
-            who = day.coordinator(_country(each.focal_point))
+            who = day.coordinator(country_of(each.focal_point))
             yield Lapse(end, "password", f"{each.focal_point} {each.channel}", sentence, who, None)

@@ -129,13 +129,7 @@ def _lower(rule: str, old: _Levels, new: _Levels) -> Iterator[Loosening]:
 
 def _tightens(policy: Policy, overlay: Overlay) -> _Levels:
     """What an overlay tightens, with what it builds on."""
-    brought, ahead = {overlay.id: overlay}, [*overlay.builds_on]
-    while ahead:
-        below = policy.overlays.get(ahead.pop())
-        if below is not None and below.id not in brought:
-            brought[below.id] = below
-            ahead += below.builds_on
-    return _strictest(each for one in brought.values() for each in one.tightens)
+    return _strictest(each for one in policy.foundations(overlay) for each in one.tightens)
 
 
 def _overlays(old: Policy, new: Policy) -> Iterator[Loosening]:
