@@ -152,6 +152,7 @@ class _Case:
     as_of: date
     span: tuple[Grain, ...]
     but: str  # why the table is finer than declared; empty where it is not
+    last: Assessment | None  # the last one made in the operation's context: its review date decides
     relied_upon: tuple[Assessment, ...]
     tightened: Mapping[str, Sequence[Reason]]  # by indicator
     waivers: Mapping[str, Waiver]  # in force, by the rule that they relax
@@ -211,6 +212,8 @@ def _case(policy: Policy, profile: TableProfile, as_of: date) -> _Case:
     operation = policy.operations[declared.operation]
     span, but = _grains(declared, profile)
     in_time = [each for each in policy.assessments.values() if each.covers(declared.id, as_of)]
+    last = _last(policy, declared, as_of)
+    in_force = last is not None and last.covers(declared.id, as_of)
     tightened = defaultdict(list)
     for rule, each in (*_overlaid(policy, operation, as_of), *_assessed(in_time)):
         if each.grain in span:
@@ -222,10 +225,27 @@ def _case(policy: Policy, profile: TableProfile, as_of: date) -> _Case:
         as_of=as_of,
         span=span,
         but=but,
-        relied_upon=tuple(each for each in in_time if each.context == operation.context),
+        last=last,
+        relied_upon=tuple(each for each in in_time if in_force and each.context == operation.context),
         tightened=tightened,
         waivers=_by_rule(policy.waivers_on(declared, as_of)),
     )
+
+
+def _last(policy: Policy, dataset: Dataset, as_of: date) -> Assessment | None:
+    """The last assessment made in the operation's context; of several of one day what is reviewed first.
+
+    Once it lapses nothing is decided, though an older one may be in force: that does not know what the last
+    one made stricter, and would loosen it by the mere passing of a day.
+    """
+    context = policy.operations[dataset.operation].context
+    made = (
+        each
+        for each in policy.assessments.values()
+        if dataset.id in each.datasets and each.context == context and each.assessed_on <= as_of
+    )
+    ordered = sorted(made, key=lambda each: (each.review_by, each.id))
+    return max(ordered, key=lambda each: each.assessed_on, default=None)
 
 
 def _grains(dataset: Dataset, profile: TableProfile) -> tuple[tuple[Grain, ...], str]:
@@ -383,8 +403,8 @@ def _ends(relied_upon: Iterable[Assessment], used: Iterable[Waiver]) -> Iterator
 
 def _notices(case: _Case, columns: Sequence[ColumnLevel], used: Sequence[Waiver]) -> Iterator[Notice]:
     """What lapses within ``NOTICE``, and the waivers that did so within it and are missed here."""
-    last = max(case.relied_upon, key=lambda each: (each.review_by, each.id), default=None)
-    if last and last.review_by - case.as_of <= NOTICE:
+    last = case.last
+    if last and case.relied_upon and last.review_by - case.as_of <= NOTICE:
         sentence = (
             f"Risk assessment {last.id} is to be reviewed by {last.review_by} ({last.source}): after that "
             "day nothing that it covers is decided until the coordinator and a sectoral expert repeat it."
@@ -463,7 +483,7 @@ def _why_unassessed(case: _Case, known: Sequence[Assessment]) -> Gap:
     dataset, as_of = case.dataset, case.as_of
     made = [each for each in known if each.assessed_on <= as_of]
     if made:
-        last = max(made, key=lambda each: (each.review_by, each.id))
+        last = case.last or max(made, key=lambda each: (each.review_by, each.id))
         return _changed(case, last) if last.covers(dataset.id, as_of) else _lapsed(last, as_of)
     if known:
         first = min(known, key=lambda each: (each.assessed_on, each.id))

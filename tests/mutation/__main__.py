@@ -55,14 +55,18 @@ TESTS = {
     ],
     "protect": ["unit/test_protect.py"],
     "policy": [
+        "unit/test_kinds.py",
         "unit/test_policy.py",
-        "unit/test_nepal_policies.py",
+        "unit/test_policy_layout.py",
         "spec/test_words.py",
         "property/test_policy.py",
+        "property/test_expected.py",
+        "cli/test_formatting.py",
+        "cli/test_policy_tests.py",
     ],
 }
 # Random cases per test: few, because they are asked again for every mutant.
-FEWER = {"DTM_ORACLE_CASES": "150", "DTM_RULES_CASES": "60", "DTM_FUZZ_EXAMPLES": "5", "DTM_FUZZ_CASES": "60"}
+FEWER = {"DTM_ORACLE_CASES": "150", "DTM_RULES_CASES": "60", "DTM_FUZZ_EXAMPLES": "3", "DTM_FUZZ_CASES": "30"}
 
 PROJECT = """\
 [tool.pytest.ini_options]
@@ -96,8 +100,10 @@ namespace_packages = true
 # quick test notices most: mutmut has measured them, but asks in no order.
 CONFTEST = """\
 import json
+import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import Phase, settings
 
 settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], deadline=None, database=None)
@@ -108,6 +114,15 @@ def pytest_collection_modifyitems(items):
     measured = Path("mutmut-stats.json")
     seconds = json.loads(measured.read_text("utf-8"))["duration_by_test"] if measured.exists() else {}
     items.sort(key=lambda item: seconds.get(item.nodeid, 0))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered():  # what was made before the change would not be made again
+    for name, module in list(sys.modules.items()):
+        if name.startswith("dtm_sharing"):
+            for each in vars(module).values():
+                if hasattr(each, "cache_clear"):
+                    each.cache_clear()
 """
 
 

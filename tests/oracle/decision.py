@@ -66,9 +66,12 @@ def decide(
         for each in policy.assessments.values()
         if dataset.id in each.datasets and each.assessed_on <= day and day <= each.review_by
     ]
+    newest = newest_assessments(policy, dataset, operation, day)
     relied_upon = [each for each in assessments if each.context == operation.context]
+    if any(each.review_by < day for each in newest):
+        relied_upon = []  # an older one, still in time, knows nothing of what the newest found
     waivers = [each for each in policy.waivers.values() if waiver_in_force(policy, each, dataset, day)]
-    gaps = gaps_of_assessments(policy, dataset, assessments, relied_upon, day)
+    gaps = gaps_of_assessments(policy, dataset, [] if newest else assessments, relied_upon, day)
     unassessed = len(gaps) > 0
     gaps |= gaps_of_table(dataset, operation, table, day)
 
@@ -402,6 +405,16 @@ def waiver_in_force(policy: Policy, waiver: Any, dataset: Any, day: date) -> boo
 # ------------------------------------------------------------------------------------------- what is missing
 
 
+def newest_assessments(policy: Policy, dataset: Any, operation: Any, day: date) -> list[Any]:
+    """Those of the last day on which anybody assessed the dataset in the context that it is in today."""
+    here = [
+        each
+        for each in policy.assessments.values()
+        if dataset.id in each.datasets and each.context == operation.context and each.assessed_on <= day
+    ]
+    return [each for each in here if all(other.assessed_on <= each.assessed_on for other in here)]
+
+
 def gaps_of_assessments(
     policy: Policy, dataset: Any, in_time: Sequence[Any], relied_upon: Sequence[Any], day: date
 ) -> Gaps:
@@ -545,7 +558,8 @@ def notices(
     soon = day + timedelta(days=30)
     told = set()
     if relied_upon:
-        last = max(each.review_by for each in relied_upon)
+        made = max(each.assessed_on for each in relied_upon)
+        last = min(each.review_by for each in relied_upon if each.assessed_on == made)
         if last <= soon:
             told.add(("assessment-lapses", last))
     for waiver in waivers:

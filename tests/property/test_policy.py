@@ -166,7 +166,14 @@ def is_the_same_when_read_again(given_policy):
 @EXAMPLES
 @given(seed=st.integers(0, 2**32))
 def test_a_policy_that_is_dumped_is_the_same_policy_when_it_is_read_again(seed):
-    is_the_same_when_read_again(random_policies.policy(Random(seed)))
+    """But for agreements that nobody in office signed: the gate judges such ones, and no file may be so."""
+    made = random_policies.policy(Random(seed))
+    signed = {
+        id_: each
+        for id_, each in made.agreements.items()
+        if all(made.focal_points[one].in_office.covers(each.validity.start) for one in each.signed.values())
+    }
+    is_the_same_when_read_again(replace(made, agreements=signed))
 
 
 LETTERS = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t :#'\"[]{},&*!|>%@`-?~=\\")

@@ -121,8 +121,15 @@ def test_what_lapsed_long_before_it_was_repeated_is_missed_no_more():
 
 def test_of_several_that_lapsed_the_last_one_is_missed():
     old = rules.assessment(review_by=date(2026, 3, 31))
-    newer = rules.assessment(id="tst/again", review_by=date(2026, 5, 31))
+    newer = rules.assessment(id="tst/again", assessed_on=date(2026, 2, 1), review_by=date(2026, 5, 31))
     assert kinds(lasting(assessments=[old, newer])) == [("assessment", "tst/again", date(2026, 5, 31))]
+
+
+def test_an_older_assessment_with_a_later_review_takes_the_place_of_none():
+    """Nothing is decided once the last one made has lapsed: so it is due, whatever was made before."""
+    older = rules.assessment(id="tst/first", review_by=LATER.until)
+    last = rules.assessment(assessed_on=date(2026, 2, 1), review_by=date(2026, 6, 30))
+    assert kinds(lasting(assessments=[older, last])) == [("assessment", last.id, last.review_by)]
 
 
 def test_an_agreement_that_was_signed_again_is_not_missed():

@@ -64,7 +64,7 @@ CHAPTERS = (
         "Assessments, and time",
         "A risk assessment is made for a context and has a review date. In another context, or after that "
         "day, what it covered is undecided until it is repeated.",
-        ("levels.IN_TIME", "levels.IN_GOOD_TIME"),
+        ("levels.IN_TIME", "levels.TWICE", "levels.IN_GOOD_TIME"),
     ),
     Chapter(
         "Together more sensitive than alone",

@@ -201,6 +201,19 @@ IN_TIME = """
 | 2026-10-01 | conflict         | undecided     | Secret        | lapsed-assessment   |
 """
 
+# An assessment of 2026-03-01 calls the column Public; another one, made later, Confidential.
+TWICE = """
+| on         | the first by | the second made | by         | the column   | missing             |
+|------------|--------------|-----------------|------------|--------------|---------------------|
+| 2026-05-31 | 2026-12-31   | 2026-06-01      | 2026-09-30 | Public       | -                   |
+| 2026-06-01 | 2026-12-31   | 2026-06-01      | 2026-09-30 | Confidential | -                   |
+| 2026-09-30 | 2026-12-31   | 2026-06-01      | 2026-09-30 | Confidential | -                   |
+| 2026-10-01 | 2026-12-31   | 2026-06-01      | 2026-09-30 | undecided    | lapsed-assessment   |
+| 2026-10-01 | 2026-12-31   | 2026-03-01      | 2026-09-30 | undecided    | lapsed-assessment   |
+| 2026-10-01 | 2026-09-30   | 2026-06-01      | 2026-12-31 | Confidential | -                   |
+| 2026-10-01 | 2026-09-30   | 2026-10-02      | 2026-12-31 | undecided    | lapsed-assessment   |
+"""
+
 # An assessment that is to be reviewed by 2026-09-30, and a waiver to Public until 2026-07-31.
 IN_GOOD_TIME = """
 | on         | said                               | level        |
@@ -397,6 +410,24 @@ def test_an_assessment_counts_from_its_day_to_its_review_in_its_context(row: Row
     found = classified(rules, "site", "phone", as_of=date.fromisoformat(row["on"]))
     assert levels_of(found) == {"site": level(row["public column"]), "phone": level(row["secret column"])}
     assert gap_kinds(found) == words(row["missing"])
+
+
+@pytest.mark.parametrize("row", rows(TWICE), ids=name)
+def test_the_last_assessment_made_decides_how_long_anything_is_decided(row: Row) -> None:
+    """While several are in force the stricter level counts. Once the last one made has lapsed nothing is
+    decided, though an older one is still in time: it does not know what was found since."""
+    day = date.fromisoformat
+    first = assessment(id="tst/risks-1", assessed_on=date(2026, 3, 1), review_by=day(row["the first by"]))
+    second = assessment(
+        id="tst/risks-2",
+        assessed_on=day(row["the second made"]),
+        review_by=day(row["by"]),
+        levels=(tightening("site", Level.CONFIDENTIAL),),
+    )
+    for made in ([first, second], [second, first]):
+        found = classified(policy(assessments=made), "site", as_of=day(row["on"]))
+        assert levels_of(found) == {"site": level(row["the column"])}
+        assert gap_kinds(found) == words(row["missing"])
 
 
 @pytest.mark.parametrize("row", rows(IN_GOOD_TIME), ids=name)

@@ -800,6 +800,7 @@ WRONG_TOGETHER = {
         SCPA,
         "in_office_from: 2026-01-01, in_office_until: 2027-12-31",
         "in_office_from: 2026-01-01, in_office_until: 2025-12-31",
+        "xyz/agreements/child-protection.yaml:6:38: 'xyz/scpa-primary' is not in office on 2026-10-01, when the agreement begins",
         "7:75: 'in_office_until' is before 'in_office_from'",
     ),
     "approved without dates": bad(
@@ -843,6 +844,18 @@ WRONG_TOGETHER = {
         "valid_until: 2027-09-30",
         "valid_until: 2026-09-30",
         "8:14: 'valid_until' is before 'valid_from'",
+    ),
+    "relation that makes nothing stricter": bad(
+        RELATIONS,
+        "level: Confidential",
+        "level: Public",
+        "10:12: a relation that asks for Public makes nothing stricter; write Confidential or Secret",
+    ),
+    "signed before the signer came into office": bad(
+        SCPA,
+        "in_office_from: 2026-01-01, in_office_until: 2027-12-31",
+        "in_office_from: 2026-10-02, in_office_until: 2027-12-31",
+        "xyz/agreements/child-protection.yaml:6:38: 'xyz/scpa-primary' is not in office on 2026-10-01, when the agreement begins",
     ),
     "request of another organization": bad(
         REQUEST,

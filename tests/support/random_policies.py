@@ -193,7 +193,7 @@ class _Maker:
                 id=f"together-{number}",
                 groups=tuple(groups),
                 grains=self.some(GRAINS, 1, 3),
-                level=self.rng.choice((Level.CONFIDENTIAL,) * 6 + (Level.SECRET, Level.PUBLIC)),
+                level=self.rng.choice((Level.CONFIDENTIAL,) * 6 + (Level.SECRET,)),
                 why=self.text(f"why of together-{number}"),
                 source=self.source("relations"),
                 keys=self.some(("site-id", "district", "age"), 1, 3) if self.chance(0.5) else (),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,7 @@ def test_a_row_of_which_fewer_than_half_is_declared_keeps_only_what_is_declared(
         *(f"column {n} (unknown)" for n in (2, 3, 4)),
     ]
     assert keys("1.1 Site", "2.1 Familles", "Ninawa", "0770 123")[2:] == ["Ninawa", "0770 123"]
+    assert keys("1.1 Site", "2.1 Familles", "Ninawa", "0770 123", "12")[4] == "column 5 (unknown)"
 
 
 def test_no_headers_are_no_columns() -> None:
@@ -123,7 +125,9 @@ def test_all_repeated_columns_are_named_with_their_positions_in_one_sentence() -
     assert "'1.1 Site' is in columns 1 and 3 and 7; '2.1 Families \xe9' is in columns 2 and 5" in str(
         error.value
     )
-    assert "'x' is in columns 4 and 6" in str(error.value)
+    assert str(error.value).endswith(
+        "'x' is in columns 4 and 6. Rename or remove the repeats, so that each column has one meaning."
+    )
 
 
 def test_the_same_continuation_twice_after_one_question_is_a_repeat() -> None:
@@ -449,7 +453,8 @@ def test_a_waiver_that_lapsed_is_named_for_thirty_days_unless_another_took_its_p
 
 def test_an_assessment_with_a_successor_in_force_is_no_notice() -> None:
     old = assessment(id="tst/old", review_by=DAY + timedelta(days=3))
-    found = classified(policy(assessments=[old, assessment()]), "site")
+    new = assessment(assessed_on=date(2026, 3, 1))
+    found = classified(policy(assessments=[old, new]), "site")
     assert (found.notices, found.expires) == ((), old.review_by)
 
 
@@ -571,8 +576,8 @@ def test_tightenings_of_an_assessment_that_lapsed_have_no_say() -> None:
     assert levels_of(classified(policy(assessment=lapsed), "site")) == {"site": None}
 
 
-def test_the_assessment_that_lapsed_last_is_named_whatever_the_order() -> None:
-    early = assessment(id="tst/a", review_by=date(2026, 3, 1))
+def test_of_lapsed_assessments_the_last_one_made_is_named_whatever_the_order() -> None:
+    early = assessment(id="tst/a", assessed_on=date(2025, 12, 1), review_by=date(2026, 5, 1))
     late = assessment(id="tst/b", review_by=date(2026, 4, 1))
     for both in ([early, late], [late, early]):
         assert "tst/b" in classified(policy(assessments=both), "site").gaps[0].sentence
@@ -592,7 +597,7 @@ def test_two_assessments_in_force_both_count_and_the_earlier_review_is_the_end()
 
 
 def test_a_lapsed_assessment_beside_one_in_force_is_no_gap() -> None:
-    old = assessment(id="tst/old", review_by=date(2026, 2, 1))
+    old = assessment(id="tst/old", assessed_on=date(2025, 12, 1), review_by=date(2026, 2, 1))
     found = classified(policy(assessments=[old, assessment()]), "site")
     assert (found.gaps, found.expires) == ((), date(2026, 12, 31))
 
@@ -631,6 +636,72 @@ def test_an_assessment_of_the_context_of_today_is_enough_beside_one_of_another()
 def test_a_lapsed_assessment_is_named_so_even_if_the_context_changed_too() -> None:
     rules = policy(operation={"context": "conflict"}, assessment={"review_by": DAY - timedelta(days=1)})
     assert gap_kinds(classified(rules, "site")) == ["lapsed-assessment"]
+
+
+NO_ROWS = "The table has no rows, so nothing was judged: check how it was made."
+NO_COLUMNS = "The table has no columns, so nothing was judged: check how it was read."
+TO_COME = (
+    "Risk assessment tst/risks is dated 2026-06-16, after 2026-06-15 (risks.yaml:1): nothing is decided "
+    "before it is made."
+)
+NONE_MADE = (
+    "No risk assessment covers tst/sites (sites.yaml:1): the coordinator and a sectoral expert make one "
+    "before collection."
+)
+ABSENT = (
+    "The table lacks column 'site', which tst/sites declares (sites.yaml:9): check whether the file is "
+    "whole, or correct the declaration."
+)
+TO_REVIEW = (
+    "Risk assessment tst/risks is to be reviewed by 2026-07-15 (risks.yaml:1): after that day nothing that "
+    "it covers is decided until the coordinator and a sectoral expert repeat it."
+)
+TO_END = (
+    "Waiver tst/agreed ends on 2026-07-15 (agreed.yaml:1): from the next day on the rules that it relaxes "
+    "count in full."
+)
+ENDED = (
+    "Waiver tst/agreed ended on 2026-06-10 (agreed.yaml:1): the rules that it relaxed count in full again."
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "headers", "known", "sentence"),
+    [
+        ({}, ["site"], {"rows": 0}, NO_ROWS),
+        ({}, [], {}, NO_COLUMNS),
+        ({"assessment": {"assessed_on": DAY + timedelta(days=1)}}, ["site"], {}, TO_COME),
+        ({"assessments": []}, ["site"], {}, NONE_MADE),
+        ({}, ["children", "phone"], {"whole": True}, ABSENT),
+    ],
+)
+def test_a_gap_says_what_is_missing_and_what_to_do(
+    rules: dict[str, Any], headers: list[str], known: dict[str, Any], sentence: str
+) -> None:
+    found = classified(policy(**rules), *headers, **known)
+    assert [each.sentence for each in found.gaps] == [sentence]
+    assert found.whole is known.get("whole", False)
+
+
+def test_a_notice_says_what_ends_and_what_to_do() -> None:
+    def said(until: date, **rules: Any) -> list[str]:
+        waived = waiver("indicator:children@site", validity=Validity(YEAR.start, until))
+        return [each.sentence for each in classified(policy(waivers=[waived], **rules), "children").notices]
+
+    soon = DAY + timedelta(days=30)
+    assert said(soon, assessment={"review_by": soon}) == [TO_REVIEW, TO_END]
+    assert said(date(2026, 6, 10)) == [ENDED]
+
+
+def test_only_full_stops_and_blanks_go_from_the_end_of_what_is_cited() -> None:
+    beside = replace(relation("near", ["site"], ["phone"]), why=" ... nor beside site X. ")
+    found = classified(policy(relations=[beside]), "site", "phone")
+    assert found.columns[0].reasons[0].why == " ... nor beside site X (beside 'phone')"
+    stricter = overlay(replace(tightening("site", CONFIDENTIAL), why=" ... as by X. "))
+    relaxed = waiver(f"overlay:{stricter.id}/site@site")
+    [column_] = classified(policy(overlays=[stricter], waivers=[relaxed]), "site").columns
+    [why] = [each.why for each in column_.reasons if each.waiver]
+    assert why.startswith(" ... as by X; relaxed from Confidential by waiver ")
 
 
 def test_an_empty_table_and_one_without_columns_are_undecided() -> None:

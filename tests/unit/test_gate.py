@@ -48,10 +48,12 @@ from support.rules import (
     focal_point,
     gap_kinds,
     holding,
+    overlay,
     pathway,
     policy,
     relation,
     source,
+    tightening,
 )
 
 ALLOW, DENY, UNDECIDED = Outcome.ALLOW, Outcome.DENY, Outcome.UNDECIDED
@@ -172,6 +174,14 @@ def test_a_decision_ends_with_the_first_thing_that_it_rests_on() -> None:
     assert decided(policy(assessment=later), "site", "children").expires == date(2026, 8, 1)
     open_end = policy(operation={"validity": Validity(YEAR.start, None)}, assessment=later)
     assert decided(open_end, "site").expires == date(2026, 8, 1)
+
+
+def test_a_decision_ends_before_the_day_on_which_a_rule_begins_unless_it_has_begun() -> None:
+    for begins, ends in ((DAY, date(2026, 12, 31)), (DAY + timedelta(days=1), DAY)):
+        stricter = overlay(tightening("children", SECRET), validity=Validity(begins, None))
+        assert decided(policy(overlays=[stricter]), "site").expires == ends
+        again = assessment(id="tst/again", assessed_on=begins)
+        assert decided(policy(assessments=[assessment(), again]), "site").expires == ends
 
 
 # -------------------------------------------------------------------- relations in the releasable form

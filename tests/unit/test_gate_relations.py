@@ -58,6 +58,57 @@ def reasons(decision: Decision, key: str) -> list[Reason]:
     return [each for each in found.reasons if each.rule.startswith("relation:")]
 
 
+# ------------------------------------------------------------------------------ by way of another table
+
+BY_PLACE = replace(PAIR, level=SECRET, keys=("site", "district"))
+PLACES = dict.fromkeys(["site", "district", "zone", "household", "safety", "actor"], PUBLIC)
+SITES = {"holder": "partner", "dataset": "tst/sites-by-district"}
+
+
+@pytest.mark.parametrize(
+    ("sites_are", "actors_are"), [("public", "partner"), ("partner", "public"), ("partner", "partner")]
+)
+def test_an_organization_finds_its_way_through_what_is_public_and_what_it_alone_has(
+    sites_are: str, actors_are: str
+) -> None:
+    held = [holding("site", "district", **{**SITES, "holder": sites_are})]
+    held += [holding("district", "actor", holder=actors_are)]
+    rules = policy(PLACES, relations=[BY_PLACE])
+    assert decided(rules, "site", "safety", held=held).outcome == "deny"
+
+
+def test_nobody_finds_a_way_through_what_another_organization_has() -> None:
+    held = [holding("site", "district", **SITES), holding("district", "actor", holder="another")]
+    assert decided(policy(PLACES, relations=[BY_PLACE]), "site", "safety", held=held).outcome == "allow"
+
+
+def test_a_list_of_places_tells_nothing_to_an_organization_that_has_it_already() -> None:
+    rules = policy(PLACES, relations=[BY_PLACE])
+    held = [holding("site", "safety"), holding("district", "actor", holder="partner")]
+    assert decided(rules, "site", "district", held=held).outcome == "deny"
+    held.append(holding("site", "district", **SITES))
+    assert decided(rules, "site", "district", held=held).outcome == "allow"
+
+
+def test_every_way_on_is_followed_and_no_other() -> None:
+    """From the table's two keys one way leads on to the zone, the other to the household."""
+    keys = ("site", "district", "zone", "household")
+    rules = policy(PLACES, relations=[replace(BY_PLACE, keys=keys)])
+    ways = [holding("site", "zone", dataset="tst/a"), holding("district", "household", dataset="tst/b")]
+    for there in ("zone", "household"):
+        held = [*ways, holding(there, "actor")]
+        assert decided(rules, "site", "district", "safety", held=held).outcome == "deny"
+    held = [ways[0], holding("household", "actor")]
+    assert decided(rules, "site", "district", "safety", held=held).outcome == "allow"
+
+
+def test_a_list_of_places_may_go_without_one_of_its_keys() -> None:
+    held = [holding("site", "safety"), holding("district", "actor")]
+    levels = {**PLACES, "water": PUBLIC}
+    decision = decided(policy(levels, relations=[BY_PLACE]), "water", "site", "district", held=held)
+    assert [(each.leave_out, each.keeps) for each in decision.forms] == [(("site",), ("water", "district"))]
+
+
 # -------------------------------------------------------------------------------- what it stands beside
 
 
@@ -164,6 +215,12 @@ def test_a_reason_that_is_a_sentence_is_cited_without_its_full_stop() -> None:
     assert why(decided(rules, "safety", held=[holding("actor")]), "safety").startswith(
         "It tells on soldiers (beside actor of"
     )
+
+
+def test_only_full_stops_and_blanks_go_from_the_end_of_what_is_cited() -> None:
+    rules = policy(LEVELS, relations=[replace(PAIR, why=" ... nor beside site X. ")])
+    said = why(decided(rules, "safety", held=[holding("actor")]), "safety")
+    assert said.startswith(" ... nor beside site X (beside actor of ")
 
 
 def test_what_holds_in_the_table_itself_is_not_said_again() -> None:

@@ -18,7 +18,7 @@ from dtm_sharing.policy.files import (
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, quoted
 from dtm_sharing.policy.shape import Document, Path
-from dtm_sharing.policy.spans import both, in_order, overlap
+from dtm_sharing.policy.spans import both, in_office, in_order, overlap
 from dtm_sharing.policy.tighter import strictest
 
 
@@ -65,6 +65,13 @@ def _signatures(document: Document, part: AgreementFile, index: Index) -> Iterat
             yield document.problem_at_key(("signed", side), sentence)
         elif index.is_stranger(person, side):
             sentence = f"{quoted(person)} is no focal point of {quoted(side)}"
+            yield document.problem(("signed", side), sentence)
+        elif (
+            person in index.people
+            and part.valid_from
+            and not in_office(index.people[person][1], part.valid_from)
+        ):
+            sentence = f"{quoted(person)} is not in office on {part.valid_from}, when the agreement begins"
             yield document.problem(("signed", side), sentence)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from dtm_sharing.model import PUBLIC, RequestState, Role, country_of
+from dtm_sharing.model import PUBLIC, Level, RequestState, Role, country_of
 from dtm_sharing.policy import agreements, signers, tighter, waivers
 from dtm_sharing.policy.files import (
     AssessmentFile,
@@ -21,6 +21,7 @@ from dtm_sharing.policy.files import (
     IndicatorsFile,
     OperationFile,
     PersonPart,
+    RelationsFile,
     RequestFile,
 )
 from dtm_sharing.policy.index import Index
@@ -76,6 +77,13 @@ def _indicators(document: Document, part: IndicatorsFile, _index: Index) -> Iter
         if each.levels and "basis" not in document.data["indicators"][position]:
             sentence = "an indicator with levels of its own gives its 'basis' too"
             yield document.problem_at_key(("indicators", position, "levels"), sentence)
+
+
+def _relations(document: Document, part: RelationsFile, index: Index) -> Iterator[Problem]:
+    for position, each in enumerate(part.relations or ()):
+        if each.level and index.words.level(each.level) is Level.PUBLIC:
+            sentence = "a relation that asks for Public makes nothing stricter; write Confidential or Secret"
+            yield document.problem(("relations", position, "level"), sentence)
 
 
 def _operation(document: Document, part: OperationFile, _index: Index) -> Iterator[Problem]:
@@ -215,6 +223,7 @@ def _request(document: Document, part: RequestFile, _index: Index) -> Iterator[P
 _CHECKS: dict[str, Callable[[Document, Any, Index], Iterator[Problem]]] = {
     "classification": _classification,
     "indicators": _indicators,
+    "relations": _relations,
     "operation": _operation,
     "dataset": _dataset,
     "assessment": _assessment,

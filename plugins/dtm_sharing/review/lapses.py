@@ -154,11 +154,11 @@ def _assessments(day: _Day) -> Iterator[Lapse]:
 
 
 def _assessed_anew(day: _Day, lapsing: Assessment, dataset: str) -> bool:
-    """Whether another assessment covers the dataset from then on."""
+    """Whether another assessment covers the dataset from then on: a later one, for an older one knows less."""
     return any(
         day.follows((Validity(each.assessed_on, each.review_by), each.id), (lapsing.review_by, lapsing.id))
         for each in day.policy.assessments.values()
-        if each.id != lapsing.id and dataset in each.datasets
+        if each.assessed_on > lapsing.assessed_on and dataset in each.datasets
     )
 
 
