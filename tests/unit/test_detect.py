@@ -205,6 +205,8 @@ def test_spaces_around_a_code_do_not_hide_it(kind: str) -> None:
 SPELLINGS = {
     "a space within": "S {0:03}",
     "two letters and a space": "SD {0}",
+    "small letters, a space and a zero": "s {0:03}",
+    "a word, a space and a zero": "SITE {0:03}",
     "a no-break space behind": "S{0:03}\u00a0",
     "a no-break space within": "S\u00a0{0:03}",
     "a zero-width space before": "\u200bS{0:03}",
@@ -216,9 +218,13 @@ SPELLINGS = {
     "plus signs": "+14.{0:05},+33.{0:05}",
     "WKT": "POINT (33.{0:05} -14.{0:05})",
     "WKT in small letters with a height": "point z(33.{0:05} -14.{0:05} 100.5)",
+    "EWKT": "SRID=4326;POINT(33.{0:05} -14.{0:05})",
     "decimal commas": "-14,{0:05}; 33,{0:05}",
     "decimal commas and a space": "-14,{0:05} 33,{0:05}",
     "minus signs": "\u221214.{0:05}, 33.{0:05}",
+    "degrees with a sign and a letter": "14.{0:05}\u00b0 S 33.{0:05}\u00b0 E",
+    "degrees with a letter and few decimals": "S14.{0:02}\u00b0, E33.{0:02}\u00b0",
+    "degrees with a sign and no letter": "-14.{0:05}\u00b0; 33.{0:05}\u00b0",
     "degrees and minutes": "14\u00b0{0:02}.5' S 33\u00b0{0:02}.5' E",
     "degrees, minutes and seconds": "14\u00b000'{0:02}.1\"S, 33\u00b000'{0:02}.1\"E",
     "primes": "S14\u00b000\u2032{0:02}\u2033 E33\u00b000\u2032{0:02}\u2033",
@@ -244,14 +250,14 @@ def test_digits_of_other_scripts_are_digits(zero: int) -> None:
     assert finer(counts, declared(Grain.ADMIN2, "district")) == [(Grain.ADMIN3, None)]
 
 
-@pytest.mark.parametrize("degrees", ["+{0}.{1:05}", "{0},{1:05}", "{0}\u00b0{1:02}'", "{0}.{1:05}\u00a0"])
+@pytest.mark.parametrize("degrees", ["+{0}.{1:05}", "{0},{1:05}", "{0}\u00b0{1:02}'", "{0}.{1:05}\u00b0 N", "{0}.{1:05}\u00a0"])
 def test_two_columns_of_degrees_are_seen_however_they_are_spelled(degrees: str) -> None:
     table = sites(one=lambda row: degrees.format(14, row), two=lambda row: degrees.format(33, row))
     assert (Grain.SITE, "one") in finer(table, declared(Grain.ADMIN2, "district"))
 
 
 @pytest.mark.parametrize(
-    "text", ["Ward {}", "Round {}", "no {}", "{} 000", "1,{:03} 2,{:03}", "point {}", "{}\u00b0"]
+    "text", ["Ward {}", "Round {}", "no {}", "{} 000", "1,{:03} 2,{:03}", "point {}", "{}\u00b0", "{}.5\u00b0", "{}.5\u00b0 C"]
 )
 def test_names_and_figures_with_spaces_are_no_codes(text: str) -> None:
     table = sites(x=lambda row: text.format(row, row))

@@ -27,18 +27,22 @@ _SPAN = r"[0-9]{1,4}[-/_][0-9]{1,4}"
 NO_CODE = rf"{_DATE}|{_DAY}|{_SPAN}"
 _PLAIN = r"[-+]?[0-9]{1,3}\.[0-9]{3,}"
 _COMMA = r"[-+]?[0-9]{1,3},[0-9]{4,}"  # with three digits behind it, it may be one of thousands
+_ANY = r"[-+]?[0-9]{1,3}(?:\.[0-9]+)?"
 _ANGLE = (
     r"[NSEWnsew]?\s*[-+]?[0-9]{1,3}\s*°\s*[0-9]{1,2}(?:[.,][0-9]+)?\s*'"
     r"""\s*(?:[0-9]{1,2}(?:[.,][0-9]+)?\s*(?:"|'')\s*)?[NSEWnsew]?"""
 )
-_DECIMAL = f"{_PLAIN}|{_COMMA}|{_ANGLE}"
-_ANY = r"[-+]?[0-9]{1,3}(?:\.[0-9]+)?"
-_WKT = rf"(?i:point)\s*(?i:zm?|m)?\s*\(\s*{_ANY}\s+{_ANY}(?:\s+[-+]?[0-9.]+){{0,2}}\s*\)"
+_DEGREES = rf"(?:{_PLAIN}|{_COMMA})\s*°|[NSEWnsew]\s*{_ANY}\s*°|{_ANY}\s*°\s*[NSEWnsew]"  # 37.5° is a fever
+_DECIMAL = f"{_PLAIN}|{_COMMA}|{_ANGLE}|{_DEGREES}"
+_SRID = r"(?:(?i:srid)\s*=\s*[0-9]+\s*;\s*)?"  # PostGIS writes it before the point
+_WKT = rf"{_SRID}(?i:point)\s*(?i:zm?|m)?\s*\(\s*{_ANY}\s+{_ANY}(?:\s+[-+]?[0-9.]+){{0,2}}\s*\)"
 _POINT = (
     rf"{_PLAIN}[ ,;]+{_PLAIN}(?:[ ,;]+[-+]?[0-9.]+){{0,2}}|{_COMMA}[ ;]+{_COMMA}(?:[ ;]+[-+]?[0-9.,]+){{0,2}}"
-    rf"|{_ANGLE}[ ,;]*{_ANGLE}|{_WKT}"
+    rf"|(?:{_ANGLE}|{_DEGREES})[ ,;]*(?:{_ANGLE}|{_DEGREES})|{_WKT}"
 )
-_SPACED = r"^\s*([A-Z]{1,3}) ([0-9][A-Za-z0-9]*(?:[-_/.][A-Za-z0-9]+)*)\s*$"  # "S 001"; "Ward 12" is a name
+_NUMBER = r"[A-Za-z0-9]*(?:[-_/.][A-Za-z0-9]+)*"
+# "S 1" and "SITE 001" are codes with a space; "Ward 12" is a name.
+_SPACED = rf"^\s*(?:([A-Z]{{1,3}}) ([0-9]{_NUMBER})|([A-Za-z]{{1,8}}) (0[0-9]{_NUMBER}))\s*$"
 # How else the signs of codes and of degrees are typed, in order; RE2. What does not show goes first.
 _SPELLINGS = (
     (r"\p{Cf}+", ""),
@@ -82,7 +86,7 @@ class Column:
             for spelled, sign in (*_SPELLINGS, *(_DIGITS if digits else ())):
                 texts = pc.replace_substring_regex(texts, spelled, sign)
         if pc.any(pc.match_substring(texts, " "), min_count=0).as_py():
-            texts = pc.replace_substring_regex(texts, _SPACED, r"\1\2")
+            texts = pc.replace_substring_regex(texts, _SPACED, r"\1\2\3\4")
         return texts
 
     def like(self, pattern: str) -> Any:
