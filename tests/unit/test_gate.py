@@ -811,10 +811,10 @@ def test_a_denial_counts_the_columns_that_have_to_be_dropped_beyond_three() -> N
 
 def test_reasons_that_are_sentences_are_cited_without_a_second_full_stop() -> None:
     rules = policy()
-    judged = replace(rules.indicators["children"], basis="Judgement.")
+    judged = replace(rules.indicators["children"], basis="Judgement by X.")
     rules = replace(rules, indicators={**rules.indicators, "children": judged})
     [refusal] = decided(rules, "site", "children").refused
-    assert refusal.why == "Confidential: children, by site: Judgement (children.yaml:7)."
+    assert refusal.why == "Confidential: children, by site: Judgement by X (children.yaml:7)."
 
 
 # ------------------------------------------------------------------------------------------- clearance
