@@ -225,6 +225,25 @@ def test_only_a_focal_point_of_our_side_may_find_so(settle, ledger, who):
     assert ledger.find(key)[1] is DispatchState.OUTCOME_UNKNOWN
 
 
+def test_whoever_takes_no_data_settles_none_and_is_told_who_may(settle, recall, ledger):
+    expert = "xyz/iom-protection-expert"
+    unknown, sent = send(ledger), send(ledger, 1, Delivery.SENT)
+    for answer in (settle(unknown, by=expert), recall(sent, by=expert)):
+        assert (answer.code, answer.out) == (1, "")
+        said = " ".join(answer.err.split())
+        assert f"{expert} is sectoral-expert (xyz/focal_points/iom.yaml:" in said
+        assert "who takes no data: have xyz/iom-primary or xyz/iom-secondary sign for it." in said
+    assert ledger.find(unknown)[1] is DispatchState.OUTCOME_UNKNOWN
+    assert settle(unknown, by=COORDINATOR).code == 0
+
+
+def test_of_our_side_only_who_may_settle_is_proposed(settle, ledger):
+    answer = settle(send(ledger), by="xyz/iom-protection-exper")
+    assert answer.code == 1
+    assert "There is no focal point of iom" in answer.err
+    assert "xyz/iom-protection-expert?" not in answer.err
+
+
 def test_who_has_left_finds_nothing(settle, ledger, policies):
     stays = "mobile: '+000 1000002', in_office_from: 2026-01-01"
     files = patched(sample_files(), IOM, stays, f"{stays}, in_office_until: 2026-02-01")

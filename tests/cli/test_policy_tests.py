@@ -533,6 +533,16 @@ def test_what_is_invalid_is_an_error_in_the_junit_file(run, policies, tmp_path, 
     assert case.get("file").endswith(file.relative_to(policies).as_posix())
     assert case.find("failure") is None
     assert case.find("error").get("message").split(" (and")[0] in answer.err
+    # Who reads the report from stdout gets the same one.
+    said = answer.err
+    answer = run(text, options=("--format", "junit"))
+    assert (answer.code, answer.out, answer.err) == (3, report.read_text("utf-8"), said)
+
+
+@pytest.mark.parametrize("form", ["table", "json", "sarif", "github"])
+def test_what_is_invalid_is_no_answer_in_another_form(run, form):
+    answer = run("kind: test\n", options=("--format", form))
+    assert (answer.code, answer.out) == (3, "")
 
 
 def test_a_junit_file_makes_no_folder(run, tmp_path):

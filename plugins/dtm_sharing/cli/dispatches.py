@@ -17,11 +17,12 @@ from dtm_sharing.cli.options import (
     open_ledger,
     output_form,
     policies_folder,
+    today,
 )
 from dtm_sharing.cli.records import check_known
 from dtm_sharing.cli.terminal import emit, emit_data, plain
 from dtm_sharing.errors import UsageProblem
-from dtm_sharing.model import PUBLIC, Disclosure, Finding, Role
+from dtm_sharing.model import IOM, PUBLIC, Disclosure, Finding, Role, country_of
 
 if TYPE_CHECKING:
     from dtm_sharing.model import FocalPoint, Policy
@@ -98,7 +99,12 @@ def _block(each: Standing) -> tuple[str, dict[str, str]]:
     required=True,
     help="arrived: they have it. not-arrived: send it again. cancelled: never send it.",
 )
-@click.option("--by", metavar="ID", required=True, help="Who found so: a focal point of IOM, in office.")
+@click.option(
+    "--by",
+    metavar="ID",
+    required=True,
+    help="Who found so: a primary or secondary focal point of IOM, in office.",
+)
 @click.option("--reason", metavar="TEXT", required=True, help="How it is known. It stays beside the ledger.")
 @ledger_file
 @policies_folder
@@ -146,7 +152,6 @@ def recall(key: str, by: str, reason: str, path: Path | None, policies: Path | N
     focal point. Take the file off the public store first; this does not.
     """
     person = _ours(load_policy(policies), by)
-    _check_takes_data(person)
     ledger = open_ledger(path)
     known: dict[str, Standing | Disclosure] = {
         each.dispatch.key: each for each in ledger.dispatches(moment())
@@ -165,14 +170,6 @@ def recall(key: str, by: str, reason: str, path: Path | None, policies: Path | N
         emit(_WAS_PUBLIC)
 
 
-def _check_takes_data(person: FocalPoint) -> None:
-    if person.role not in {Role.PRIMARY, Role.SECONDARY}:
-        raise UsageProblem(
-            f"{person.id} is {person.role} ({person.source}), who takes no data: a recall is signed by our "
-            "primary or secondary focal point."
-        )
-
-
 def _check_coordinator(person: FocalPoint) -> None:
     if person.role is not Role.PRIMARY:
         raise UsageProblem(
@@ -182,16 +179,18 @@ def _check_coordinator(person: FocalPoint) -> None:
 
 
 def _ours(policy: Policy, person: str) -> FocalPoint:
-    """A focal point of the side that shares: only there is anyone who may answer for what was sent."""
-    from dtm_sharing.model import IOM
-
-    ours = (
-        {each.id: each for each in policy.organizations[IOM].focal_points}
-        if IOM in policy.organizations
-        else {}
-    )
-    if person not in ours:
+    """Our primary or secondary focal point, in office: nobody else may answer for what was sent."""
+    known = {each.id: each for each in policy.focal_points.values() if each.organization == IOM}
+    ours = {id_: each for id_, each in known.items() if each.role in {Role.PRIMARY, Role.SECONDARY}}
+    if person not in known:
         raise UsageProblem.unknown(f"focal point of {IOM}", person, ours)
+    if person not in ours:
+        here = (each for each in ours.values() if country_of(each.id) == country_of(person))
+        named = " or ".join(sorted(each.id for each in here if each.in_office.covers(today())))
+        raise UsageProblem(
+            f"{person} is {known[person].role} ({known[person].source}), who takes no data: have "
+            f"{named or 'our primary or secondary focal point'} sign for it."
+        )
     return in_office(ours[person])
 
 

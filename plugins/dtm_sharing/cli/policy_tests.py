@@ -70,8 +70,11 @@ def test(  # noqa: PLR0913 - one parameter per option
         policy = read_policies(folder)
         cases = expected.parse(read_tests(folder), policy)
     except PolicyInvalid as invalid:
+        report = _invalid_junit(folder, invalid)
         if junit is not None:  # else whoever reads it takes the last run's for this one's
-            replace_file(junit, _invalid_junit(folder, invalid), "report")
+            replace_file(junit, report, "report")
+        if form == "junit":
+            emit_data(report)
         raise
     judged = [judge(policy, each, as_of) for each in cases]
     covered = coverage(policy, judged)
