@@ -34,6 +34,7 @@ from dtm_sharing.model import (
     TableProfile,
     Tightening,
     Waiver,
+    overlay_rule,
 )
 
 _NAMED = 3  # how many other columns a reason names before it only counts them
@@ -217,8 +218,7 @@ def _case(policy: Policy, profile: TableProfile, as_of: date) -> _Case:
     tightened = defaultdict(list)
     for rule, each in (*_overlaid(policy, operation, as_of), *_assessed(in_time)):
         if each.grain in span:
-            named = f"{rule}/{each.indicator}@{each.grain}"
-            tightened[each.indicator].append(Reason(named, each.source, each.why, each.level))
+            tightened[each.indicator].append(Reason(rule, each.source, each.why, each.level))
     return _Case(
         policy=policy,
         dataset=declared,
@@ -260,16 +260,18 @@ def _grains(dataset: Dataset, profile: TableProfile) -> tuple[tuple[Grain, ...],
 
 
 def _overlaid(policy: Policy, operation: Operation, day: date) -> Iterator[tuple[str, Tightening]]:
-    """What the overlays in force tighten, and all that they build on, each under the one that is in force."""
+    """What the overlays in force tighten, and all that they build on; each under the id of its rule."""
     for overlay in policy.overlays.values():
         if overlay.holds(operation, day):
-            for each in policy.foundations(overlay):
-                yield from ((f"overlay:{overlay.id}", tightening) for tightening in each.tightens)
+            for brought in policy.foundations(overlay):
+                for each in brought.tightens:
+                    yield overlay_rule(overlay.id, brought.id, each.indicator, each.grain), each
 
 
 def _assessed(assessments: Iterable[Assessment]) -> Iterator[tuple[str, Tightening]]:
-    for each in assessments:
-        yield from ((f"assessment:{each.id}", tightening) for tightening in each.levels)
+    for assessment in assessments:
+        for each in assessment.levels:
+            yield f"assessment:{assessment.id}/{each.indicator}@{each.grain}", each
 
 
 def _columns(case: _Case, headers: Iterable[Header], *, assessed: bool) -> Iterator[ColumnLevel]:
@@ -335,7 +337,7 @@ def _relation_reasons(
             present[indicator.id].append(header)
     reasons: dict[str, list[Reason]] = defaultdict(list)
     for relation in case.policy.relations.values():
-        if not any(relation.holds(grain, present) for grain in case.span):
+        if not relation.holds(case.grain, present):
             continue
         for found, others in _sides(relation, present):
             why = f"{relation.why.rstrip('. ')} (beside {_listed(others)})"

@@ -166,8 +166,9 @@ class Indicator:
 class Relation:
     """Groups of indicators that together are more sensitive than alone (guideline: Relational).
 
-    It holds where one audience has at least one indicator of *every* group, at one of ``grains``: in one
-    table, or in several that one of ``keys`` joins, whenever they were received.
+    It holds where one audience has at least one indicator of *every* group, at one of ``grains`` or finer: in
+    one table, or in several that one of ``keys`` joins, whenever they were received. Whoever has the finer
+    table has the coarser one as well: it only needs to be summed up.
     """
 
     id: str
@@ -188,9 +189,13 @@ class Relation:
         """Whether tables with these indicators can be put side by side."""
         return not self.keys or any(each in one and each in other for each in self.keys)
 
+    def counts_at(self, grain: Grain) -> bool:
+        """Whether it has to do with a table of this grain: one of its own, or a finer one."""
+        return any(each.depth <= grain.depth for each in self.grains)
+
     def holds(self, grain: Grain, indicators: Collection[str]) -> bool:
         """Whether a table of this grain with these indicators has at least one of every group."""
-        return grain in self.grains and all(not set(group).isdisjoint(indicators) for group in self.groups)
+        return self.counts_at(grain) and all(not set(group).isdisjoint(indicators) for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,17 @@ class Operation:
     context: str  # disaster, conflict or mixed
     validity: Validity
     source: Source
+
+
+def overlay_rule(overlay: str, brought: str, indicator: str, grain: Grain) -> str:
+    """Id of the rule that an overlay makes of a tightening, its own or ``brought`` by one that it builds on.
+
+    E.g. ``overlay:npl/monsoon/site-gps@site``, or ``overlay:npl/monsoon+conflict/site-gps@site``. Both are
+    named, so what is tightened later in either, or brought by another one, is another rule: no waiver that
+    was signed before relaxes it.
+    """
+    named = overlay if brought == overlay else f"{overlay}+{brought}"
+    return f"overlay:{named}/{indicator}@{grain}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from dtm_sharing.stores.policies import is_sealed, read_policies
 from support.loading import ROOT
-from support.policies import DATASET, OPERATION, patched, sample_files, write_policies
+from support.policies import DATASET, IOM, OPERATION, patched, sample_files, write_policies
 
 ON = ("--as-of", "2026-11-22")
 
@@ -106,6 +106,54 @@ def test_given_expect_files_are_tidied_too(cli, tidied):
     assert "given: {dataset: xyz/site-assessment, columns: [Site ID]}  # kept" in text
     assert text.index("as_of") < text.index("cases") < text.index("given") < text.index("expect")
     assert cli("test", tidied).code == 0
+
+
+# A name in every way in which one can be written, and comments that say one.
+PEOPLE = """\
+# yaml-language-server: $schema=../../schemas/focal_points.schema.json
+# Zorba leaves in May
+kind: focal_points
+organization: IOM in Xyz
+id: iom
+people:
+  - id: xyz/iom-primary
+    role: primary
+    name: Zorba Quux
+    title: DTM Coordinator
+    email: zorba@example.org
+    mobile: '+000 7770001'  # Zorba answers until six
+    in_office_from: 2026-01-01
+  - id: xyz/iom-secondary
+    name: >-
+      Zorba
+      Quux # not a comment
+    role: secondary
+    title: "DTM #2 Zorro"
+    email: "zorba.2@example.org"
+    mobile: >-
+      +000
+      7770002
+    in_office_from: 2026-01-01
+  - {name: 'Zorba, third', id: xyz/iom-expert, role: sectoral-expert, title: Expert,
+     email: z@zorba.example.org, mobile: '7770003', in_office_from: 2026-01-01}
+"""
+
+
+def test_a_diff_shows_no_name_no_address_and_no_comment_of_people(cli, tidied):
+    (tidied / IOM).write_text(PEOPLE)
+    answer = cli("fmt", tidied, "--diff")
+    assert (answer.code, answer.err) == (1, "")
+    for hidden in ("Zorba", "zorba", "777", "Quux", "six"):
+        assert hidden not in answer.out
+    lines = answer.out.splitlines()
+    assert {"-id: iom", "+id: iom", " organization: IOM in Xyz"} <= {*lines}
+    assert {"     name: …", "     email: …", "     mobile: …  …", "       …"} <= {*lines}
+    assert any("xyz/iom-secondary" in each for each in lines)
+    assert 'title: "DTM #2 Zorro"' in answer.out
+    assert any("email: …, mobile: …, in_office_from: 2026-01-01}" in each for each in lines)
+    assert any("$schema=" in each for each in lines)
+    assert cli("fmt", tidied).code == 0
+    assert "Zorba Quux" in (tidied / IOM).read_text()
 
 
 # ---------------------------------------------------------------------------------------------- which files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from xml.etree import ElementTree as ET
 
@@ -414,3 +415,46 @@ def test_levels_without_a_policy_say_what_to_set(cli, monkeypatch, tmp_path):
     answer = cli("levels")
     assert (answer.code, answer.out) == (1, "")
     assert "DTM_SHARING_POLICIES is not set" in answer.err
+
+
+# ------------------------------------------------------------------------------------------------ pipes
+
+PIPES = {
+    "validate": ("{policies}",),
+    "seal": ("--check", "{policies}"),
+    "test": ("{policies}",),
+    "fmt": ("--check", "{policies}"),
+    "diff": ("{policies}", "{policies}"),
+    "due": ("--policies", "{policies}"),
+    "classify": ("{table}", "--dataset", "xyz/site-assessment", "--policies", "{policies}"),
+    "gate": (
+        *("{table}", "--dataset", "xyz/site-assessment", "--audience", "public"),
+        *("--holds-nothing", "--policies", "{policies}"),
+    ),
+}
+
+
+CODES = {
+    "SHA256SUMS": {"validate": 3, "seal": 1, "test": 3, "fmt": 1, "due": 3, "classify": 3, "gate": 3},
+    "xyz/tests/f.yaml": {"test": 3, "fmt": 3},
+    "xyz/f.yaml": {**dict.fromkeys(PIPES, 3), "seal": 1},
+    "../round.csv": {"test": 2, "fmt": 1, "classify": 1, "gate": 1},
+}
+
+
+@pytest.mark.parametrize("pipe", ["SHA256SUMS", "xyz/tests/f.yaml", "xyz/f.yaml", "../round.csv"])
+@pytest.mark.parametrize("command", PIPES)
+def test_no_command_waits_for_somebody_who_writes_into_a_pipe(cli, policies, command, pipe):
+    path = policies / pipe
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(exist_ok=True)
+    os.mkfifo(path)
+    table = policies.parent / "round.csv"
+    if not table.exists():
+        table.write_text("Site ID,District,Individuals\nXYZ-001,Xyz,5\n")
+    told = [each.format(policies=policies, table=table) for each in PIPES[command]]
+    answer = cli(command, *told)
+    assert answer.code == CODES.get(pipe, {}).get(command, 0)
+    if answer.code and (command, answer.code) not in {("test", 2), ("fmt", 1)}:
+        printed = " ".join((answer.out + answer.err).split())
+        assert "can be read" in printed or "cannot be read" in printed or "is not what its seal" in printed

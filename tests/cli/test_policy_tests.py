@@ -231,6 +231,42 @@ def test_each_thing_that_is_given_counts(run, given, expect):
     assert answer.code == 0, answer.out
 
 
+TOGETHER = """kind: test
+id: npl/together
+as_of: 2026-11-22
+cases:
+  - name: What is published reaches an organization that holds the rest of what is Secret together
+    given:
+      dataset: npl/site-assessment
+      indicators: [site-gps, site-name]
+      audience: public
+      holds:
+        - {dataset: npl/site-assessment, round: '2', indicators: [site-gps, idp-males-by-age], by: scpa,
+           since: 2026-05-04}
+        - {dataset: npl/site-assessment, round: '2', indicators: [site-name, marginalized-caste-or-ethnicity],
+           by: scpa, since: 2026-05-04}
+    expect: {outcome: deny, rules: ['relation:ages-and-ethnicity']}
+  - name: What one organization holds is not what another one is sent beside
+    given:
+      dataset: npl/site-assessment
+      indicators: [site-gps, site-name]
+      audience: public
+      holds:
+        - {dataset: npl/site-assessment, round: '2', indicators: [site-gps, idp-males-by-age], by: scpa,
+           since: 2026-05-04}
+        - {dataset: npl/site-assessment, round: '2', indicators: [site-name, marginalized-caste-or-ethnicity],
+           by: iom, since: 2026-05-04}
+    expect: {outcome: allow}
+"""
+
+
+def test_a_publication_is_judged_beside_what_each_organization_holds_as_the_gate_does(cli, tmp_path):
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    (tmp_path / "policies/npl/tests/together.yaml").write_text(TOGETHER, "utf-8")
+    answer = cli("test", tmp_path / "policies")
+    assert answer.code == 0, answer.out
+
+
 def test_every_case_may_be_judged_on_another_day(run):
     assert run(GOOD, options=("--as-of", "2027-09-15")).code == 2
     assert (
@@ -257,7 +293,11 @@ BAD = {
     ),
     "another kind": (
         GOOD.replace("kind: test", "kind: dataset"),
-        "1:7: 'dataset' is not a kind of policy file; write one of test",
+        "1:1: here no policy file can be read, and this is one of kind 'dataset'; move it out of tests",
+    ),
+    "an unknown kind": (
+        GOOD.replace("kind: test", "kind: tset"),
+        "1:7: 'tset' is not a kind of policy file (did you mean 'test'?)",
     ),
     "not YAML": ("kind: test\nid: [x\n", "3:1: a ',' or ']' is missing in this list"),
     "unknown key of a file": (

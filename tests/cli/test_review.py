@@ -350,9 +350,23 @@ def test_simulate_lists_a_column_that_is_declared_no_more_apart(cli, ledger, pat
         "",
     )
     answer = cli("simulate", gone, "--ledger", path, "--as-of", "2026-11-22")
-    assert answer.code == 0
+    assert answer.code == 4
+    told = "1 extract held: 0 would be refused, 1 undecided, 0 allowed. So 1 would not leave again."
+    assert unwrapped(answer.out).startswith(told)
     assert "Undecided: 1" in answer.out
     assert "'Individuals'" in answer.out
+
+
+def test_simulate_with_something_refused_and_something_undecided_is_a_refusal(cli, ledger, path, tmp_path):
+    decide(ledger, sample_policy(), HARMLESS, PUBLIC, MORNING, round_="7")
+    decide(ledger, sample_policy(), ("Site ID", "Individuals"), PUBLIC, MORNING, round_="8")
+    gone = "  - name: Individuals\n    spellings: [Number of individuals]\n    indicator: idp-individuals\n"
+    stricter_still = patched(stricter(), DATASET, gone, "")
+    new = write_policies(tmp_path / "new", stricter_still)
+    answer = cli("simulate", new, "--ledger", path, "--as-of", "2026-11-22")
+    assert answer.code == 2
+    told = "2 extracts held: 1 would be refused, 1 undecided, 0 allowed. So 2 would not leave again."
+    assert unwrapped(answer.out).startswith(told)
 
 
 # ---------------------------------------------------------------------------------------------- replay
@@ -375,10 +389,31 @@ def test_replay_names_an_altered_answer_in_every_form(cli, path):
     assert "outcome: recorded allow, now deny" in unwrapped(answer.out)
     differing = cli("replay", "--ledger", path, "--format", "json").json["differing"]
     assert {"field": "outcome", "recorded": "allow", "now": "deny"} in differing[0]["differences"]
-    assert differing[0]["entry"] in {each for each, _ in Ledger(path).decisions()}
+    assert differing[0]["entry"] in {each.entry for each in Ledger(path).decisions()}
     report = ET.fromstring(cli("replay", "--ledger", path, "--format", "junit").out)
     assert report.get("tests") == "6"
     assert int(report.get("failures")) == len(differing)
+
+
+@pytest.mark.parametrize("form", ["table", "json", "junit"])
+@pytest.mark.parametrize(
+    ("attack", "said"),
+    [
+        ("DELETE FROM decision WHERE rowid = 3", "was removed"),
+        ("DELETE FROM decision", "was removed"),
+        ("UPDATE decision SET profile = replace(profile, '38', '39')", "profile is not what was recorded"),
+        ("UPDATE decision SET as_of = '2026-13-99'", "cannot be read"),
+    ],
+)
+def test_replay_names_a_decision_whose_row_is_gone_or_another(cli, path, form, attack, said):
+    fill(path, 6)
+    tamper(path, attack)
+    answer = cli("replay", "--ledger", path, "--format", form)
+    assert (answer.code, answer.err) == (2, "")
+    assert said in unwrapped(answer.out)
+    assert "xyz/site-assessment" in answer.out
+    # The day is the entry's, which nobody changes with the row.
+    assert cli("replay", "--ledger", path, "--since", "2026-10-04", "--format", form).code == 4
 
 
 def test_replay_of_no_decision_is_no_success(cli, ledger, path):
@@ -409,6 +444,43 @@ def test_a_ledger_of_another_format_is_a_failure(cli, ledger, path, policies, co
 
 
 # ------------------------------------------------------------------------------------------------- due
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("2026-13-01", "is not a day of the calendar, written YYYY-MM-DD."),
+        ("2026-02-30", "is not a day of the calendar, written YYYY-MM-DD."),
+        ("2026-02-30T10:00Z", "is not a day of the calendar, written YYYY-MM-DD."),
+        ("0000-01-01", "is not a day of the calendar, written YYYY-MM-DD."),
+        ("2026-11-22T10:00", "so give 2026-11-22, without a clock or a zone."),
+        ("2026-11-22Z", "so give 2026-11-22, without a clock or a zone."),
+        ("2026-11-22 +05:45", "so give 2026-11-22, without a clock or a zone."),
+    ],
+)
+def test_a_day_that_is_none_is_not_called_more_than_one(cli, policies, day, said):
+    answer = cli("due", "--policies", policies, "--as-of", day)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.endswith(f"{said}\n")
+
+
+@pytest.mark.parametrize("as_of", ["0001-01-01", "0001-01-02", "9999-12-30", "9999-12-31"])
+@pytest.mark.parametrize(
+    "command",
+    [("due", "--within", "3660", "--policies"), ("validate",), ("diff", "."), ("test",), ("simulate",)],
+    ids=lambda each: each[0],
+)
+def test_the_first_and_the_last_day_of_the_calendar_are_days(
+    cli, ledger, path, tmp_path, monkeypatch, command, as_of
+):
+    endless = patched(whole_files(), AGREEMENT, "valid_until: 2027-09-30", "valid_until: 9999-12-31")
+    folder = write_policies(tmp_path / "endless", endless)
+    decide(ledger, sample_policy(), HARMLESS, PUBLIC, MORNING)
+    monkeypatch.chdir(folder)
+    of = ("--ledger", path) if command[0] == "simulate" else ()
+    answer = cli(*command, folder, "--as-of", as_of, *of)
+    assert "bug" not in answer.err
+    assert answer.code in {0, 2, 4}
 
 
 def test_due_lists_by_date_whom_to_tell_and_where(cli, policies):

@@ -224,7 +224,8 @@ def overlay_rules(
         for each in brought:
             for tightening in policy.overlays[each].tightens:
                 if tightening.indicator == indicator and str(tightening.grain) == grain:
-                    asked.add((f"overlay:{overlay.id}/{indicator}@{grain}", tightening.level.name))
+                    named = overlay.id if each == overlay.id else f"{overlay.id}+{each}"
+                    asked.add((f"overlay:{named}/{indicator}@{grain}", tightening.level.name))
     return asked
 
 
@@ -250,10 +251,11 @@ def relation_rules(
     """Together more sensitive than alone: in this table, and beside what the audience already has."""
     asked: set[tuple[str, str, str | None]] = set()
     for relation in policy.relations.values():
-        at_a_grain = any(str(each) in grains for each in relation.grains)
-        if at_a_grain and indicator in relation.keys and len(groups_of(relation, in_table)) == 0:
+        # Whoever has a finer table can sum it up.
+        as_fine = any(not_finer(each, grains[-1]) for each in relation.grains)
+        if as_fine and indicator in relation.keys and len(groups_of(relation, in_table)) == 0:
             asked |= leads_from_one_to_another(policy, relation, in_table, held, dataset, day, audience)
-        if not at_a_grain or not any(indicator in group for group in relation.groups):
+        if not as_fine or not any(indicator in group for group in relation.groups):
             continue
         alone = None
         if complete(relation, in_table):
@@ -261,7 +263,7 @@ def relation_rules(
             asked.add(alone)
         for theirs in each_readers_tables(relation, held, audience):
             keys = keys_in_reach(relation, in_table, theirs, dataset)
-            beside = [each for each in theirs if joined(relation, keys, grains, each, dataset)]
+            beside = [each for each in theirs if joined(relation, keys, each, dataset)]
             # Those that have a part in it: with them and the table, more than one group is there.
             part = [
                 each
@@ -296,8 +298,7 @@ def leads_from_one_to_another(
 
         def told(keys: set[str], theirs: Sequence[Holding] = theirs) -> list[Holding]:
             reached = keys_in_reach(relation, keys, theirs, dataset)
-            at_a_grain = [str(each) for each in relation.grains]
-            beside = [each for each in theirs if joined(relation, reached, at_a_grain, each, dataset)]
+            beside = [each for each in theirs if joined(relation, reached, each, dataset)]
             return [each for each in beside if groups_of(relation, set(each.indicators))]
 
         def all_of_it(keys: set[str], told: Any = told) -> bool:
@@ -346,17 +347,14 @@ def complete(relation: Any, indicators: set[str]) -> bool:
     return len(groups_of(relation, indicators)) == len(relation.groups)
 
 
-def joined(relation: Any, keys: set[str], grains: Sequence[str], holding: Holding, dataset: Any) -> bool:
-    """Two tables of one country, both at a grain of the relation, that one of its keys leads to."""
+def joined(relation: Any, keys: set[str], holding: Holding, dataset: Any) -> bool:
+    """A table of the same country, at a grain of the relation or finer, that one of its keys leads to."""
     same_country = holding.dataset.split("/")[0] == dataset.id.split("/")[0]
     share_a_key = len(relation.keys) == 0 or any(
         key in keys and key in holding.indicators for key in relation.keys
     )
-    # A finer table can be summed up to a coarser one by whoever has it.
-    both_at_a_grain = any(not_finer(each, holding.grain) for each in relation.grains) and any(
-        str(each) in grains for each in relation.grains
-    )
-    return same_country and both_at_a_grain and share_a_key
+    as_fine = any(not_finer(each, holding.grain) for each in relation.grains)
+    return same_country and as_fine and share_a_key
 
 
 def not_finer(grain: Any, than: Any) -> bool:
@@ -449,9 +447,9 @@ def gaps_of_holdings(
     """Nobody knows what the audience holds, or what something that it holds means."""
     gaps: Gaps = set()
     for relation in policy.relations.values():
-        at_a_grain = any(str(each) in grains for each in relation.grains)
+        as_fine = any(not_finer(each, grains[-1]) for each in relation.grains)
         leads = sum(each in in_table for each in relation.keys) > 1
-        if not at_a_grain or not (groups_of(relation, in_table) or leads):
+        if not as_fine or not (groups_of(relation, in_table) or leads):
             continue
         if held is None:
             alone = relax_together(policy, relation, [dataset.id], dataset, day)

@@ -148,9 +148,7 @@ def features(case: Case, found: oracle.Answer) -> Iterator[str]:
         kind, _, rest = rule.partition(":")
         if kind == "overlay":
             yield "an overlay raises"
-            id_, at = rest.split("/", 1)
-            own = {f"{each.indicator}@{each.grain}" for each in policy.overlays[id_].tightens}
-            if at not in own:
+            if "+" in rest:
                 yield "an overlay that another builds on raises"
         elif kind == "assessment":
             yield "an assessment raises"

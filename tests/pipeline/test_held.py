@@ -426,9 +426,9 @@ def test_every_decision_can_be_made_again_from_the_ledger_alone(tmp_path):
         recall(here, key)
         pipeline.share(ref, JUNE, stores)
         pipeline.publish(ref, stores)
-        made = Ledger(tmp_path / "ledger.db").decisions()
-        assert [each.answer["outcome"] for _, each in made] == ["allow", "deny", "allow", "allow"]
-        for _, record in made:
+        made = [each.record for each in Ledger(tmp_path / "ledger.db").decisions()]
+        assert [each.answer["outcome"] for each in made] == ["allow", "deny", "allow", "allow"]
+        for record in made:
             assert again(stores.ledger, record) == dict(record.answer)
 
 
@@ -485,7 +485,7 @@ def test_a_table_that_is_confidential_by_site_is_published_by_district(tmp_path,
     assert "East" not in caplog.text
     (disclosure,) = stores.ledger.disclosures("public")
     assert disclosure.grain is Grain.ADMIN2
-    assert stores.ledger.decisions()[-1][1].profile.aggregated_to is Grain.ADMIN2
+    assert stores.ledger.decisions()[-1].record.profile.aggregated_to is Grain.ADMIN2
     assert here.verified()
 
 

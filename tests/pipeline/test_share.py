@@ -355,8 +355,9 @@ def test_the_first_of_the_month_brings_nothing_from_before_the_agreement_or_the_
         here.clock.on(days=10)
         younger = patched(sample_files(), AGREEMENT, "valid_from: 2026-10-01", "valid_from: 2026-11-25")
         assert timeline.share_due(here.stores(younger)) == ()
+        signed = patched(sample_files(), AGREEMENT, "scpa: xyz/scpa-primary}", "scpa: xyz/scpa-secondary}")
         newcomer = patched(
-            sample_files(),
+            signed,
             SCPA,
             "+000 2000001', in_office_from: 2026-01-01",
             "+000 2000001', in_office_from: 2026-11-25",

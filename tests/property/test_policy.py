@@ -203,15 +203,18 @@ def test_whatever_a_text_says_it_says_the_same_when_it_is_read_again(title, pros
 
 
 def messed_up(draw, text):
-    """The same file in another layout: lines moved inwards, blanks, comments, other line ends."""
+    """The same file in another layout: dashes on their own lines, blanks, comments, other line ends."""
     lines = []
-    for line in text.splitlines():
-        if not line.startswith("#") and ":" in line and draw(st.integers(0, 5)) == 0:
-            indent = len(line) - len(line.lstrip())
-            lines += draw(
-                st.sampled_from([[""], [" " * indent + "# a comment"], ["# further out"], ["", ""]])
-            )
-        lines.append(line + draw(st.sampled_from(["", "", "", " ", "   "])))
+    for each in text.splitlines():
+        line = each.lstrip()
+        indent = " " * (len(each) - len(line))
+        if not each.startswith("#") and ":" in line and draw(st.integers(0, 5)) == 0:
+            above = [f"{indent}# a comment"], ["# further out"], [f"{indent}  # - further in"], [""], ["", ""]
+            lines += draw(st.sampled_from(above))
+        if line.startswith("- ") and draw(st.integers(0, 5)) == 0:
+            lines += [f"{indent}-", *draw(st.sampled_from([[], ["  ", ""], ["# a comment"]]))]
+            indent, line = f"{indent}  ", line[2:]
+        lines.append(indent + line + draw(st.sampled_from(["", "", "", " ", "   "])))
     end = draw(st.sampled_from(["\n", "\r\n"]))
     return draw(st.sampled_from(["", "\ufeff"])) + end.join(lines) + draw(st.sampled_from(["", end, end * 3]))
 

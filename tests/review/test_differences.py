@@ -166,6 +166,7 @@ def test_a_relation_that_is_dropped_lets_out_the_columns_together_and_one_beside
     assert set(together[0].grains) == {
         Grain.SITE,
         Grain.ADMIN2,
+        Grain.ADMIN3,
         Grain.HOUSEHOLD,
         Grain.INDIVIDUAL,
         Grain.INCIDENT,

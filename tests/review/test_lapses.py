@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from dtm_sharing.model import RequestState, Role, Validity
+from dtm_sharing.model import Grain, RequestState, Role, Validity
 from dtm_sharing.review.lapses import lapses
 from support import rules
-from support.rules import PUBLIC, SECRET, focal_point, policy, tightening
+from support.rules import CONFIDENTIAL, PUBLIC, SECRET, focal_point, policy, tightening
 
 DAY = date(2026, 6, 15)
+ADMIN2 = Grain.ADMIN2
 LATER = Validity(date(2026, 1, 1), date(2030, 12, 31))
 PEOPLE = tuple(replace(each, in_office=LATER) for each in rules.PEOPLE)
 LASTING = {
@@ -132,6 +133,74 @@ def test_an_older_assessment_with_a_later_review_takes_the_place_of_none():
     assert kinds(lasting(assessments=[older, last])) == [("assessment", last.id, last.review_by)]
 
 
+def repeated(*kept, old=(), **changes):
+    """An assessment that ends on the last of June, and a later one; with stricter levels of their own."""
+    return lasting(
+        assessments=[
+            rules.assessment(review_by=date(2026, 6, 30), levels=old),
+            rules.assessment(
+                id="tst/again", assessed_on=date(2026, 6, 10), review_by=LATER.until, levels=kept
+            ),
+        ],
+        **changes,
+    )
+
+
+def test_what_only_the_earlier_assessment_made_stricter_is_missed():
+    old = (
+        tightening("site", SECRET),
+        tightening("children", CONFIDENTIAL),
+        tightening("site", SECRET, ADMIN2),
+    )
+    [found] = due(repeated(tightening("children", CONFIDENTIAL), tightening("site", CONFIDENTIAL), old=old))
+    assert (found.kind, found.id, found.on) == ("level", "tst/risks", date(2026, 6, 30))
+    # By admin2 it has no level of its own: then it is undecided, which is not looser.
+    assert "with it goes what no later one makes as strict: site at site Secret. Write" in found.sentence
+    assert found.who == ("primary of iom", "sectoral-expert of iom")
+    assert due(repeated(*old, old=old)) == ()
+
+
+def test_what_something_else_makes_as_strict_does_not_go_with_the_assessment():
+    old = (tightening("site", CONFIDENTIAL),)
+    overlay = rules.overlay(tightening("site", SECRET), validity=LATER)
+    assert kinds(repeated(old=old)) == [("level", "tst/risks", date(2026, 6, 30))]
+    assert kinds(repeated(old=old, overlays=[overlay])) == []
+    assert kinds(repeated(old=old, overlays=[replace(overlay, contexts=("conflict",))])) != []
+    ended = replace(overlay, validity=until(date(2026, 6, 30)))  # both go on one day
+    assert [each.kind for each in due(repeated(old=old, overlays=[ended]))] == ["level", "overlay"]
+    made = {**LASTING, "assessments": repeated(old=old).assessments.values()}
+    del made["assessment"]
+    stricter_already = policy({"site": SECRET, "children": PUBLIC}, **made)
+    assert kinds(stricter_already) == []
+    unheld = repeated(old=old)
+    [table] = unheld.datasets.values()
+    others = tuple(each for each in table.columns if each.indicator != "site")
+    assert kinds(replace(unheld, datasets={table.id: replace(table, columns=others)})) == []
+    third = rules.assessment(id="tst/third", review_by=LATER.until, levels=old)
+    both = repeated(old=old)
+    assert kinds(replace(both, assessments={**both.assessments, third.id: third})) == []
+
+
+def test_stricter_levels_are_missed_from_the_day_when_their_end_is_in_sight_for_a_while():
+    rules_ = repeated(old=(tightening("site", SECRET),))
+    ends = date(2026, 6, 30)
+    for day, told in {
+        ends - timedelta(31): False,
+        ends - timedelta(20): True,
+        ends: True,
+        ends + timedelta(30): True,
+        ends + timedelta(31): False,
+    }.items():
+        assert ("level" in [each.kind for each in due(rules_, day=day)]) is told, day
+
+
+def test_where_nothing_is_decided_afterwards_no_level_is_missed_beside_the_assessment():
+    lapsed = lasting(
+        assessment={"review_by": date(2026, 6, 30), "levels": (tightening("site", SECRET),)},
+    )
+    assert [each.kind for each in due(lapsed)] == ["assessment"]
+
+
 def test_an_agreement_that_was_signed_again_is_not_missed():
     rules_ = lasting(agreement={"validity": until(date(2026, 6, 30))})
     [old] = rules_.agreements.values()
@@ -229,6 +298,12 @@ class Made:
     focal_point: str
     channel: str
     created_at: datetime
+
+
+def test_a_password_of_the_last_days_of_the_calendar_is_due_on_the_last_one():
+    made = Made("tst/partner-1", "excel-email", datetime(9999, 12, 30, tzinfo=UTC))
+    [found] = [each for each in due(lasting(), day=date.max, passwords=[made]) if each.kind == "password"]
+    assert found.on == date.max
 
 
 def test_a_password_is_due_by_its_age():

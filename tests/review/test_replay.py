@@ -25,7 +25,7 @@ MANY, SOME = 1000, 60
 def filled(tmp_path_factory) -> Path:
     """A ledger of some decisions for several audiences, beside what these came to hold."""
     path = tmp_path_factory.mktemp("replay") / "ledger.db"
-    fill(path, SOME)
+    fill(path, SOME).close()  # whole in its one file, so that it can be copied
     return path
 
 
@@ -57,7 +57,11 @@ def run(path, **options):
 
 
 def differing(path):
-    return [(each.entry, [str(one) for one in each.differences]) for each in run(path)[0] if each.differences]
+    return [
+        (each.recorded.entry, [str(one) for one in each.differences])
+        for each in run(path)[0]
+        if each.differences
+    ]
 
 
 def test_a_thousand_decisions_come_out_as_recorded(tmp_path):
@@ -67,21 +71,63 @@ def test_a_thousand_decisions_come_out_as_recorded(tmp_path):
     assert len(found) == MANY
     assert holders == {"public", "scpa"}
     assert [each for each in found if each.differences] == []
-    outcomes = {each.record.answer["outcome"] for each in found}
+    outcomes = {each.recorded.record.answer["outcome"] for each in found}
     assert outcomes == {"allow", "deny", "undecided"}
-    raised = [each for each in found if "relation:safety-and-armed-actors" in json.dumps(each.record.answer)]
+    raised = [
+        each
+        for each in found
+        if "relation:safety-and-armed-actors" in json.dumps(each.recorded.record.answer)
+    ]
     assert raised  # holdings had a part in some
 
 
 def altered(path, entry, change):
     """Change the recorded answer of one decision, as whoever holds the file can."""
     ledger = Ledger(path, create=False)
-    answer = dict(next(record for seq, record in ledger.decisions() if seq == entry).answer)
+    answer = dict(next(each for each in ledger.decisions() if each.entry == entry).record.answer)
     before = json.dumps(answer, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     key = next(each.event_id for each in ledger.entries() if each.seq == entry)
     ledger.close()
     text = json.dumps(change(json.loads(before)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     tamper(path, f"UPDATE decision SET answer = '{text}' WHERE key = '{key}'")
+
+
+def not_as_recorded(entry, field):
+    row = f"the row of entry {entry} in the table decision was altered"
+    return f"record: recorded in entry {entry}, now {row}: {field} is not what was recorded"
+
+
+def test_a_decision_whose_row_was_removed_is_not_left_out(path):
+    entries = [each.recorded.entry for each in run(path)[0]]
+    tamper(path, "DELETE FROM decision WHERE rowid IN (SELECT max(rowid) FROM decision)")
+    found = run(path)[0]
+    assert [each.recorded.entry for each in found] == entries
+    [(entry, [difference])] = differing(path)
+    gone = f"now the row of entry {entry} in the table decision was removed"
+    assert difference == f"record: recorded in entry {entry}, {gone}"
+
+
+def test_a_profile_that_was_altered_is_found_where_the_answer_stays_the_same(path):
+    tamper(path, "UPDATE decision SET profile = replace(profile, '\"rows\":38', '\"rows\":39')")
+    found = differing(path)
+    assert len(found) == SOME
+    assert all(not_as_recorded(entry, "profile") in each for entry, each in found)
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [
+        ("profile", '"rows":38', '"rows":"38"'),
+        ("profile", '"headers":[[1,', '"headers":[["x",'),
+        ("answer", '"columns":[', '"columns":[7,'),
+        ("answer", '"outcome":', '"other":'),
+    ],
+)
+def test_a_row_with_what_no_row_of_ours_holds_is_a_difference(path, field, before, after):
+    tamper(path, f"UPDATE decision SET {field} = replace({field}, '{before}', '{after}')")
+    found = differing(path)
+    assert len(found) == SOME
+    assert all(each[0].startswith("record: recorded in entry ") for _, each in found)
 
 
 def test_what_the_pipeline_decided_comes_out_as_recorded(tmp_path):
@@ -94,12 +140,14 @@ def test_what_the_pipeline_decided_comes_out_as_recorded(tmp_path):
     place.clock.on(days=31)
     publish(admitted(stores, round_="8", rows=7), stores, releasable=True)
     found, _ = run(tmp_path / "ledger.db")
-    assert [each.record.answer["outcome"] for each in found] == ["deny", "allow", "allow"]
+    assert [each.recorded.record.answer["outcome"] for each in found] == ["deny", "allow", "allow"]
     assert [each for each in found if each.differences] == []
 
 
 def test_an_altered_answer_is_named_with_its_entry_and_field(path):
-    entry = next(each.entry for each in run(path)[0] if each.record.answer["outcome"] == "deny")
+    entry = next(
+        each.recorded.entry for each in run(path)[0] if each.recorded.record.answer["outcome"] == "deny"
+    )
     altered(path, entry, lambda answer: {**answer, "outcome": "allow", "refused": []})
     [(found, differences)] = differing(path)
     assert found == entry
@@ -108,21 +156,23 @@ def test_an_altered_answer_is_named_with_its_entry_and_field(path):
 
 
 def test_an_altered_column_is_named_by_its_key(path):
-    entry = run(path)[0][0].entry
+    entry = run(path)[0][0].recorded.entry
 
     def lower(answer):
         answer["columns"][0]["level"] = "Secret"
         return answer
 
     altered(path, entry, lower)
-    assert differing(path) == [(entry, ["columns / Site ID / level: recorded Secret, now Public"])]
+    assert differing(path) == [
+        (entry, [not_as_recorded(entry, "answer"), "columns / Site ID / level: recorded Secret, now Public"])
+    ]
 
 
 def test_columns_in_another_order_are_named(path):
-    entry = run(path)[0][0].entry
+    entry = run(path)[0][0].recorded.entry
     altered(path, entry, lambda answer: {**answer, "columns": answer["columns"][::-1]})
-    [(found, [difference])] = differing(path)
-    assert found == entry
+    [(found, [first, difference])] = differing(path)
+    assert (found, first) == (entry, not_as_recorded(entry, "answer"))
     assert difference.startswith("columns / order: recorded Individuals, District, Site ID, now Site ID")
 
 
@@ -167,5 +217,5 @@ def test_progress_is_told_to_the_end(filled):
 
 
 def test_days_go_on_in_the_made_up_ledger(filled):
-    days = [record.as_of for _, record in Ledger(filled, create=False).decisions()]
+    days = [each.as_of for each in Ledger(filled, create=False).decisions()]
     assert max(days) - min(days) >= timedelta(days=19)

@@ -77,6 +77,7 @@ CHAPTERS = (
             "relations.THREE_TOGETHER",
             "relations.WHICH_AND_WHEN",
             "relations.READ_BY_AN_ORGANIZATION",
+            "relations.EITHER_ORDER",
             "relations.BY_WAY_OF_A_THIRD",
             "relations.THE_LAST_OF_THREE",
             "relations.NOT_KNOWN",

@@ -166,24 +166,34 @@ FINER = """
 
 # What is in a table of the country with the P-codes MW… . A zone has six districts; each row names both.
 SEEN = """
-| declared | its key         | rows                | what else is in the table               | counts as  |
-|----------|-----------------|---------------------|-----------------------------------------|------------|
-| admin2   | district        | one per district    | P-codes of districts                    | admin2     |
-| admin2   | district        | one per district    | the coordinates of each                 | admin2     |
-| admin2   | district        | one per district    | one P-code of the third level           | admin3     |
-| admin1   | zone            | one per district    | P-codes of districts                    | admin2     |
-| admin2   | district        | three per district  | figures                                 | admin3     |
-| admin2   | district        | three per district  | row numbers                             | admin3     |
-| admin2   | district        | three per district  | a code on each row                      | site       |
-| admin2   | district        | three per district  | coordinates of each row                 | site       |
-| admin2   | district, month | one per month       | a code on each row                      | admin2     |
-| admin2   | district        | three per district  | the same three codes in every district  | admin3     |
-| site     | site            | one per site        | a form's id on each row                 | site       |
-| site     | form            | one per site        | a form's id on each row                 | site       |
-| site     | site            | some sites twice    | a form's id on each row                 | site       |
-| site     | site            | four per site       | figures                                 | household  |
-| site     | form            | four per site       | a form's id on each row                 | household  |
-| site     | site            | four per site       | a form's id, and a member's on each row | individual |
+| declared | its key         | rows                | what else is in the table                | counts as  |
+|----------|-----------------|---------------------|------------------------------------------|------------|
+| admin2   | district        | one per district    | P-codes of districts                     | admin2     |
+| admin2   | district        | one per district    | the coordinates of each                  | admin2     |
+| admin2   | district        | one per district    | one P-code of the third level            | admin3     |
+| admin1   | zone            | one per district    | P-codes of districts                     | admin2     |
+| admin2   | district        | one row twice       | figures                                  | admin2     |
+| admin2   | district        | two rows twice      | figures                                  | site       |
+| admin2   | district        | two rows twice      | the same in both                         | admin2     |
+| admin2   | district        | three per district  | figures                                  | site       |
+| admin2   | district        | three per district  | row numbers                              | site       |
+| admin2   | district        | three per district  | a code on each row                       | site       |
+| admin2   | district        | three per district  | coordinates of each row                  | site       |
+| admin2   | district        | three per district  | the same three answers in every district | admin3     |
+| admin2   | district        | three per district  | the same three codes in every district   | admin3     |
+| admin2   | district        | three per district  | the same answers, and a name on each row | site       |
+| admin2   | district, month | one per month       | a code on each row                       | admin2     |
+| admin2   | district, month | one per month       | a point on each row                      | site       |
+| admin2   | district, month | months of their own | figures                                  | admin2     |
+| admin2   | district, month | months of their own | a code on each row                       | site       |
+| site     | site            | one per site        | a form's id on each row                  | site       |
+| site     | form            | one per site        | a form's id on each row                  | site       |
+| site     | site            | some sites twice    | a form's id on each row                  | site       |
+| site     | site            | most sites twice    | a form's id on each row                  | household  |
+| site     | site            | one site ten times  | figures                                  | household  |
+| site     | site            | four per site       | figures                                  | household  |
+| site     | form            | four per site       | a form's id on each row                  | household  |
+| site     | site            | four per site       | a form's id, and a member's on each row  | individual |
 """
 
 # An assessment of 2026-03-01, made for a disaster, to be reviewed by 2026-09-30.
@@ -229,21 +239,38 @@ IN_GOOD_TIME = """
 """
 
 
+# Of each row, by its number: its district; in tables of sites, its site too.
+DISTRICTS = {
+    "one per district": range(12),
+    "one row twice": [*range(12), 0],
+    "two rows twice": [*range(12), 0, 1],
+    "three per district": [row // 3 for row in range(36)],
+    "one per month": [row // 3 for row in range(36)],
+    "months of their own": [row // 3 for row in range(36)],
+}
+OF_SITES = {
+    "one per site": range(144),
+    "some sites twice": [row % 120 for row in range(144)],
+    "most sites twice": [row % 80 for row in range(144)],
+    "one site ten times": [max(0, row - 9) for row in range(144)],
+    "four per site": [row // 4 for row in range(144)],
+}
+
+
 def made_up(kind: str) -> dict[str, list[str]]:
     """The places of a table: twelve districts in two zones, and where it has them their months or sites."""
-    each = {"one per district": 1, "three per district": 3, "one per month": 3}.get(kind, 12)
-    numbers = range(12 * each)
+    sites = OF_SITES.get(kind)
+    numbers = [site // 12 for site in sites] if sites is not None else DISTRICTS[kind]
     columns = {
-        "zone": [f"Zone {number // each // 6}" for number in numbers],
-        "district": [f"District {chr(65 + number // each)}" for number in numbers],
+        "zone": [f"Zone {number // 6}" for number in numbers],
+        "district": [f"District {chr(65 + number)}" for number in numbers],
     }
+    if sites is not None:
+        columns["site"] = [f"Camp {site}" for site in sites]
     if kind == "one per month":
-        columns["month"] = [f"2026-{number % each + 1:02}" for number in numbers]
-    by_site = {"one per site": 1, "four per site": 4}.get(kind)
-    if by_site:
-        columns["site"] = [f"Camp {number // by_site}" for number in numbers]
-    if kind == "some sites twice":
-        columns["site"] = [f"Camp {number % 120}" for number in numbers]
+        columns["month"] = [f"2026-{row % 3 + 1:02}" for row in range(36)]
+    if kind == "months of their own":
+        columns["month"] = [f"{1990 + row}-01" for row in range(36)]
     return columns
 
 
@@ -260,6 +287,12 @@ WHAT_ELSE = {
     "the coordinates of each": on_each(a=lambda row: f"-13.{5000 + row}", b=lambda row: f"34.{5000 + row}"),
     "coordinates of each row": on_each(a=lambda row: f"-13.{5000 + row}", b=lambda row: f"34.{5000 + row}"),
     "a code on each row": on_each(a=lambda row: f"S{row + 1:03}"),
+    "the same in both": on_each(idps=lambda row: str(row % 12)),
+    "a point on each row": on_each(a=lambda row: f"-13.{5000 + row} 34.{5000 + row}"),
+    "the same three answers in every district": on_each(age=lambda row: ("0-17", "18-59", "60+")[row % 3]),
+    "the same answers, and a name on each row": on_each(
+        age=lambda row: ("0-17", "18-59", "60+")[row % 3], a=lambda row: f"Camp of {row}"
+    ),
     "the same three codes in every district": on_each(a=lambda row: f"F{row % 3}"),
     "a form's id on each row": on_each(form=FORM.format),
     "a form's id, and a member's on each row": on_each(

@@ -132,6 +132,19 @@ THE_LAST_OF_THREE = """
 | site, safety           | district, soldiers     | site, district, water    | deny    |
 """
 
+# A relation that holds by district. Who has a finer table has the coarser one as well: it only needs to be
+# summed up. So it does not matter which of two halves leaves first.
+EITHER_ORDER = """
+| held               | held by | published now      | by     | outcome |
+|--------------------|---------|--------------------|--------|---------|
+| district, soldiers | admin2  | district, safety   | admin2 | deny    |
+| district, soldiers | site    | district, safety   | admin2 | deny    |
+| district, soldiers | admin2  | district, safety   | site   | deny    |
+| district, soldiers | site    | district, safety   | site   | deny    |
+| district, soldiers | admin1  | district, safety   | site   | allow   |
+| district, soldiers | site    | district, safety   | admin1 | allow   |
+"""
+
 # Where the ledger cannot be read, only what no relation could raise any further is decided. A table that
 # somebody received with an indicator that the policy no longer declares could be anything.
 NOT_KNOWN = """
@@ -249,6 +262,18 @@ def test_the_order_in_which_three_tables_leave_does_not_matter(row: Row) -> None
     assert decision.outcome == row["outcome"]
     for form in decision.forms:
         assert decided(RULES, *form.keeps, held=held).outcome == "allow"
+
+
+@pytest.mark.parametrize("row", rows(EITHER_ORDER), ids=name)
+def test_a_finer_table_counts_as_the_coarser_one_that_it_can_be_summed_up_to(row: Row) -> None:
+    """A relation counts at its grains and at every finer one, of the table at hand as of those held."""
+    rules = policy(
+        {each: dict.fromkeys(Grain, PUBLIC) for each in LEVELS},
+        relations=[replace(ARMED, grains=(Grain.ADMIN2,))],
+        dataset={"grain": Grain(row["by"])},
+    )
+    held = [holding(*words(row["held"]), grain=Grain(row["held by"]))]
+    assert decided(rules, *words(row["published now"]), held=held).outcome == row["outcome"]
 
 
 @pytest.mark.parametrize("row", rows(NOT_KNOWN), ids=name)

@@ -321,10 +321,16 @@ def test_an_encoding_that_does_not_exist_is_named(read: Any) -> None:
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "loop.csv").symlink_to("loop.csv")
+    (tmp_path / "endless.csv").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.csv")
+    os.mkfifo(tmp_path / "pipe.xlsx")
     for name, sentence in {
         "none.csv": "there is no such file",
         "folder.csv": "this is a folder",
         "loop.csv": "cannot be read",
+        "endless.csv": "cannot be read .it is a pipe or a device, not a file",
+        "pipe.csv": "cannot be read .it is a pipe or a device, not a file",
+        "pipe.xlsx": "cannot be read .it is a pipe or a device, not a file",
         "table.ods": r"only \.csv and \.xlsx",
         "table": r"only \.csv and \.xlsx",
     }.items():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+import sqlalchemy
 
 from dtm_sharing.errors import LedgerAltered, StoreFailed, UsageProblem
 from dtm_sharing.model import Delivery, DispatchState, Finding, Grain, Holding, Receipt
@@ -219,6 +219,11 @@ BROKEN = {
     "UPDATE dispatch SET indicators = '['": LedgerAltered,
     "UPDATE dispatch SET indicators = 7": LedgerAltered,
     "UPDATE dispatch SET grain = 'x'": LedgerAltered,
+    "UPDATE dispatch SET grain = 'national'": LedgerAltered,
+    "UPDATE dispatch SET indicators = '[]'": LedgerAltered,
+    "UPDATE dispatch SET dataset = 'npl/another'": LedgerAltered,
+    "UPDATE dispatch SET round = 'another'": LedgerAltered,
+    "DELETE FROM sealed_field": LedgerAltered,
     "DELETE FROM dispatch": LedgerAltered,
     "UPDATE ledger_entry SET occurred_at = 'x'": LedgerAltered,
     "DROP TABLE dispatch": StoreFailed,
@@ -348,7 +353,7 @@ def test_an_announcement_that_was_made_is_found_again_whatever_happened_since(op
 # ----------------------------------------------------------------------------------------------------- speed
 
 
-def test_ten_thousand_disclosures_are_read_in_well_under_a_second(opened, path):
+def test_ten_thousand_disclosures_are_read_in_a_few_dozen_questions(opened, path):
     """The database is filled by hand: what counts here is how it is read."""
     send(opened)
     opened.close()
@@ -369,14 +374,23 @@ def test_ten_thousand_disclosures_are_read_in_well_under_a_second(opened, path):
             f"INSERT INTO ledger_entry {count} SELECT i, 'e' || i, {kinds}, occurred_at, recorded_at, "
             "organization, i, 'k' || (i / 3), leaf_hash, body FROM n, ledger_entry WHERE seq = 0"
         )
+        connection.execute(
+            f"INSERT INTO sealed_field (ref, salt) {count} SELECT 'k' || (i / 3) || substr(ref, 37), salt "
+            "FROM n, sealed_field WHERE i % 3 = 0"
+        )
         connection.execute("UPDATE ledger_head SET size = 30003")
     connection.close()
-    again = open_ledger(path)
-    began = time.perf_counter()
-    held = again.held("scpa")
-    took = time.perf_counter() - began
-    assert len(held.holdings) == 10_001
-    assert took < 1, f"{took:.2f} s"
+    again, asked = open_ledger(path), []
+
+    def note(*given):
+        asked.append(given[2])
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
+    try:
+        assert len(again.held("scpa").holdings) == 10_001
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
+    assert 20 < len(asked) < 50
 
 
 def test_states_are_as_the_rows_say():

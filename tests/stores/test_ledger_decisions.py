@@ -85,14 +85,18 @@ RECORDS = {
 def test_what_was_recorded_comes_back_with_the_number_of_its_entry(opened, case):
     record = decision(**RECORDS[case])
     entry = decide(opened, record)
-    assert opened.decisions() == ((entry.seq, record),)
+    [recorded] = opened.decisions()
+    assert (recorded.entry, recorded.record, recorded.altered) == (entry.seq, record, None)
+    subject = f"{record.profile.dataset}/{record.profile.round}"
+    assert (recorded.subject, recorded.audience) == (subject, str(record.audience))
+    assert (recorded.policy_digest, recorded.as_of) == (record.policy_digest, record.as_of)
     assert opened.verify().size == 2
 
 
 def test_decisions_come_in_order(opened):
     made = [decide(opened, decision(outcome), LATER) for outcome in ("deny", "undecided", "allow")]
     opened.record(event())
-    assert [(seq, each.answer["outcome"]) for seq, each in opened.decisions()] == [
+    assert [(each.entry, each.record.answer["outcome"]) for each in opened.decisions()] == [
         (made[0].seq, "deny"),
         (made[1].seq, "undecided"),
         (made[2].seq, "allow"),
@@ -130,13 +134,67 @@ def test_a_decision_that_nobody_could_make_again_is_not_recorded(opened):
     assert opened.size == 1
 
 
-def test_a_decision_that_cannot_be_read_is_a_sentence(opened, path):
+@pytest.mark.parametrize(
+    "change",
+    ["profile = '{'", "profile = '{}'", "as_of = 'x'", "urgency = 'x'", "answer = '['", "answer = 7"],
+)
+def test_a_decision_that_cannot_be_read_is_told_with_its_entry(opened, path, change):
+    entry = decide(opened)
+    opened.close()
+    tamper(path, f"UPDATE decision SET {change}")
+    [recorded] = open_ledger(path).decisions()
+    assert (recorded.entry, recorded.record) == (entry.seq, None)
+    assert isinstance(recorded.altered, LedgerAltered)
+    assert recorded.as_of == NOW.date()
+
+
+def test_a_decision_whose_row_is_gone_is_still_one(opened, path):
+    entries = [decide(opened), decide(opened, now=LATER)]
+    opened.close()
+    tamper(path, f"DELETE FROM decision WHERE key = '{entries[0].event_id}'")
+    first, second = open_ledger(path).decisions()
+    assert (first.entry, first.record) == (entries[0].seq, None)
+    assert "in the table decision was removed" in str(first.altered)
+    assert (second.record, second.altered) == (decision(), None)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ("profile = replace(profile, '38', '39')", "profile"),
+        ("ledger_size = 1", "ledger_size"),
+        ("answer = replace(answer, 'deny', 'allow')", "answer"),
+        ("agreement = NULL, urgency = NULL", "audience"),
+        ("as_of = '2026-11-04'", "as_of"),
+    ],
+)
+def test_a_decision_whose_row_is_not_what_the_entry_commits_to_is_told(opened, path, change, field):
     decide(opened)
     opened.close()
-    for change in ("profile = '{'", "profile = '{}'", "as_of = 'x'", "urgency = 'x'", "answer = '['"):
-        tamper(path, f"UPDATE decision SET {change}")
-        with pytest.raises(LedgerAltered, match="run the ledger's verification"):
-            open_ledger(path).decisions()
+    tamper(path, f"UPDATE decision SET {change}")
+    [recorded] = open_ledger(path).decisions()
+    assert recorded.record is not None
+    assert recorded.record != decision()
+    assert f"{field} is not what was recorded" in str(recorded.altered)
+
+
+def test_a_decision_whose_seal_was_removed_is_told(opened, path):
+    decide(opened)
+    opened.close()
+    tamper(path, "DELETE FROM sealed_field")
+    [recorded] = open_ledger(path).decisions()
+    assert "the seal on profile of entry 1 was removed" in str(recorded.altered)
+
+
+def test_decisions_without_an_entry_and_entries_of_none_are_no_decisions(opened, path):
+    decide(opened)
+    opened.close()
+    tamper(path, "UPDATE decision SET key = 'another'")
+    with pytest.raises(LedgerAltered, match="1 decisions of which no entry tells; run the ledger"):
+        open_ledger(path).decisions()
+    tamper(path, "DELETE FROM decision", "UPDATE ledger_entry SET body = '{}' WHERE seq = 1")
+    with pytest.raises(LedgerAltered, match="entry 1 was altered"):
+        open_ledger(path).decisions()
 
 
 # ------------------------------------------------------------------------------------------- the answer

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtm_sharing.errors import PolicyInvalid, StoreFailed, UsageProblem
+from dtm_sharing.stores import policies as stores_policies
 from dtm_sharing.stores.policies import SEAL, is_sealed, policy_digest, read_files, read_policies, seal, sums
 from support.policies import (
     CLASSIFICATION,
@@ -92,6 +93,95 @@ def test_a_policy_file_with_another_ending_is_a_problem(folder, name, read):
     assert problems(folder, read) == [
         f"{name}:1:1: a policy file's name ends in .yaml; rename this file, or begin its name with a dot"
     ]
+
+
+OVERLAID = whole_files()[OVERLAY]
+
+
+@pytest.mark.parametrize("name", ["xyz/more", "more.json", "xyz/more.txt", "xyz/more.conf"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        OVERLAID,
+        b"---\n# what it is\n\n" + OVERLAID,
+        b"\xef\xbb\xbf" + OVERLAID,
+        b'{"id": "x", "kind": "overlay"}',
+        b"{kind: 'overlay', id: x}",
+    ],
+)
+@pytest.mark.parametrize("read", [read_policies, policy_digest, read_files, seal])
+def test_a_policy_file_without_its_ending_is_a_problem(folder, name, content, read):
+    write(folder / name, content)
+    assert problems(folder, read) == [
+        (
+            f"{name}:1:1: a policy file's name ends in .yaml, and this is one of kind 'overlay'; rename this "
+            "file, or begin its name with a dot"
+        )
+    ]
+    assert not is_sealed(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "aside"),
+    [
+        ("tests/more.yaml", "tests"),
+        ("xyz/tests/more.yaml", "tests"),
+        ("xyz/tests/deep/more.json", "tests"),
+        ("schemas/more.yaml", "schemas"),
+        ("schemas/more", "schemas"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_policies, policy_digest, read_files, seal])
+def test_a_policy_file_where_none_is_read_is_a_problem(folder, name, aside, read):
+    write(folder / name, OVERLAID)
+    assert problems(folder, read) == [
+        (
+            f"{name}:1:1: here no policy file can be read, and this is one of kind 'overlay'; move it out of "
+            f"{aside}"
+        )
+    ]
+    assert not is_sealed(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("README.md", b"# Our rules\n\nAn overlay looks like this:\n\nkind: overlay\n"),
+        ("xyz/notes", b"An overlay has\n kind: overlay\n"),
+        ("xyz/kinds.json", b'{"kind": {"const": "overlay"}}'),
+        ("xyz/pod.json", b'{"kind": "Pod"}'),
+        ("xyz/tests/x.yaml", b"kind: test\nid: x\n"),
+        ("xyz/empty", b""),
+        ("xyz/blank", b"\n" * 70_000),
+        ("xyz/bytes", bytes(range(256))),
+        ("LICENSE", b"kind regards\n"),
+    ],
+)
+def test_what_only_speaks_of_policy_files_is_none(folder, name, content):
+    write(folder / name, content)
+    assert read_policies(folder) == sample_policy()
+
+
+def test_each_kind_of_policy_file_is_known_by_its_word():
+    from dtm_sharing import policy
+
+    assert set(policy.schemas()) == stores_policies._KINDS
+
+
+def test_a_list_that_is_a_pipe_is_a_problem_and_is_not_waited_for(folder):
+    (folder / SEAL).unlink()
+    os.mkfifo(folder / SEAL)
+    told = f"{SEAL}:1:1: this file cannot be read: it is a pipe or a device, not a file"
+    assert problems(folder) == [told]
+    assert problems(folder, policy_digest) == [told]
+    assert not is_sealed(folder)
+
+
+@pytest.mark.parametrize("name", ["xyz/more", "tests/more", "schemas/more.yaml"])
+def test_a_pipe_that_is_no_policy_file_by_its_name_is_passed_over(folder, name):
+    (folder / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(folder / name)
+    assert read_policies(folder) == sample_policy()
 
 
 def test_what_a_misnamed_file_names_is_not_called_missing_as_well(folder):

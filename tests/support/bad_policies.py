@@ -37,6 +37,8 @@ class Bad(NamedTuple):
 
 _PEOPLE = sample_files()[IOM].decode().partition("people:\n")[2]
 
+_COLUMNS = sample_files()[DATASET].decode().partition("encoding: utf-8\n")[2].partition("drop_at_")[0]
+
 
 def bad(file: str, old: str, new: str, *expected: str) -> Bad:
     return Bad(file, old, new, expected)
@@ -140,6 +142,12 @@ NOT_YAML = {
         "%YAML 1.1\n---\nkind: operation",
         "2:1: directives ('%…') are not used in policy files; remove the line",
     ),
+    "directive that nobody knows": bad(
+        OPERATION,
+        "kind: operation",
+        "%FOO bar\n---\nkind: operation",
+        "2:1: directives ('%…') are not used in policy files; remove the line",
+    ),
     "second document": bad(
         OPERATION,
         "valid_until: 2027-12-31",
@@ -191,6 +199,18 @@ WRONG_SHAPE = {
         "kind: {a: b}",
         "2:7: '{'a': 'b'}' is not a kind of policy file; write one of classification, indicators, relations, operation, overlay, waiver, dataset, assessment, focal_points, request, agreement",
     ),
+    "kind is nothing in a mapping": bad(
+        RELATIONS,
+        "kind: relations",
+        "kind: {a: }",
+        "2:7: '{'a': nothing}' is not a kind of policy file; write one of classification, indicators, relations, operation, overlay, waiver, dataset, assessment, focal_points, request, agreement",
+    ),
+    "kind is an alias": bad(
+        RELATIONS,
+        "kind: relations",
+        "kind: *relations",
+        "2:7: aliases ('*relations') are not used here; write the value out",
+    ),
     "unknown key": bad(
         CONTACTS,
         "levels: {national",
@@ -206,6 +226,12 @@ WRONG_SHAPE = {
         "speling: [Number",
         "22:5: 'speling' is not a key of a column (did you mean 'spellings'?)",
     ),
+    "required key in a list is misspelled": bad(
+        DATASET,
+        "indicator: site-id",
+        "indicatr: site-id",
+        "13:5: 'indicatr' is not a key of a column (did you mean 'indicator'?)",
+    ),
     "missing key": bad(DATASET, "encoding: utf-8\n", "", "2:1: 'encoding' is missing from a dataset file"),
     "missing key in a list": bad(
         GENERAL, "    title: Type of site\n", "", "16:5: 'title' is missing from an indicator"
@@ -219,6 +245,27 @@ WRONG_SHAPE = {
         "valid_until: null",
         "8:1: 'valid_until' is empty; write a value, or leave the key out",
     ),
+    "optional key of an item is empty": bad(
+        PROTECTION,
+        "title: Child-headed households\n",
+        "title: Child-headed households\n    basis:\n",
+        "11:5: 'basis' is empty; write a value, or leave the key out",
+    ),
+    "item is empty": bad(
+        DATASET, "key: [Site ID]", "key: [Site ID, ~]", "8:16: an item of 'key' is empty; write a value"
+    ),
+    "word of a scheme is empty": bad(
+        CLASSIFICATION,
+        "[protected]",
+        "[protected, ~]",
+        "11:43: an item of 'other-agencies' is empty; write a value",
+    ),
+    "level of a grain is empty": bad(
+        CONTACTS,
+        "levels: {national: Secret",
+        "levels: {national: ",
+        "6:10: 'national' is empty; write a value",
+    ),
     "blank text": bad(
         CLASSIFICATION,
         "meaning: Disclosure carries little or no risk.",
@@ -227,6 +274,12 @@ WRONG_SHAPE = {
     ),
     "number for a text": bad(
         OPERATION, "name: Earthquake in Xyz", "name: 2015", "5:7: 'name' must be one text; put it in quotes"
+    ),
+    "number for a word": bad(
+        DATASET, "component: SA", "component: 12", "6:12: 'component' must be one text; put it in quotes"
+    ),
+    "list for a date": bad(
+        ASSESSMENT, "review_by: 2027-09-14", "review_by: [2027-09-14]", "11:12: 'review_by' must be one text"
     ),
     "truth value for a word": bad(
         DATASET, "grain: site", "grain: true", "7:8: 'grain' must be one text; put it in quotes"
@@ -260,6 +313,9 @@ WRONG_SHAPE = {
     ),
     "row zero": bad(
         DATASET, "header_row: 3", "header_row: 0", "9:13: 'header_row' must be a number from 1 to 1000"
+    ),
+    "row after the last": bad(
+        DATASET, "header_row: 3", "header_row: 1001", "9:13: 'header_row' must be a number from 1 to 1000"
     ),
     "empty list": bad(DATASET, "key: [Site ID]", "key: []", "8:6: 'key' needs at least one item"),
     "one group": bad(RELATIONS, "      - [security-actor]\n", "", "7:7: 'groups' needs at least 2 items"),
@@ -306,6 +362,12 @@ WRONG_SHAPE = {
         "review_by: 2027-09-14",
         "review_by: 2027-09-14T00:00:00",
         "11:12: '2027-09-14T00:00:00' has a clock; a policy date is a whole day: write 2027-09-14",
+    ),
+    "date with more digits": bad(
+        ASSESSMENT,
+        "review_by: 2027-09-14",
+        "review_by: 2027-09-1400",
+        "11:12: '2027-09-1400' is not a date; write YYYY-MM-DD",
     ),
     "date the other way round": bad(
         ASSESSMENT,
@@ -562,6 +624,12 @@ WRONG_TOGETHER = {
         "level: secret",
         "10:12: 'secret' is not a level (did you mean 'Secret'?)",
     ),
+    "level that is nearly the word confidential": bad(
+        RELATIONS,
+        "level: Confidential",
+        "level: confidental",
+        "10:12: 'confidental' is not a level (did you mean 'Confidential'?)",
+    ),
     "level that nobody knows": bad(
         RELATIONS,
         "level: Confidential",
@@ -733,6 +801,12 @@ WRONG_TOGETHER = {
         "- name: If other, please specify\n",
         "18:20: 'If other, please specify' is also a column, on line 21; it cannot be a continuation too",
         "30:20: 'If other, please specify' is also a column, on line 21; it cannot be a continuation too",
+    ),
+    "columns that are a text": bad(
+        DATASET,
+        _COLUMNS,
+        "columns: none\n",
+        "11:10: 'columns' must be a list; write [a, b], or each item on its own line after '- '",
     ),
     "key that is no column": bad(
         DATASET,
@@ -1006,6 +1080,13 @@ WRONG_TOGETHER = {
         "role: primary",
         "5:1: no focal point has the role secondary; Table C needs a primary and a secondary",
         "8:5: 'xyz/scpa-secondary' is primary while 'xyz/scpa-primary' still is (line 6); end the one the day before the other begins",
+    ),
+    "two primaries at a time, the later one first": bad(
+        SCPA,
+        "role: secondary, title: Information Manager, email: secondary@scpa.example.org,\n     mobile: '+000 2000002', in_office_from: 2026",
+        "role: primary, title: Information Manager, email: secondary@scpa.example.org,\n     mobile: '+000 2000002', in_office_from: 2025",
+        "5:1: no focal point has the role secondary; Table C needs a primary and a secondary",
+        "6:5: 'xyz/scpa-primary' is primary while 'xyz/scpa-secondary' still is (line 8); end the one the day before the other begins",
     ),
     # ------------------------------------------------------------------------------------ waivers
     "waiver of a rule that is none": bad(

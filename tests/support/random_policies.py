@@ -497,7 +497,8 @@ def asking(policy: Policy) -> dict[str, list[Level]]:
     for overlay in policy.overlays.values():
         for brought in _brought(policy, overlay):
             for each in brought.tightens:
-                rule = f"overlay:{overlay.id}/{each.indicator}@{each.grain}"
+                named = overlay.id if brought is overlay else f"{overlay.id}+{brought.id}"
+                rule = f"overlay:{named}/{each.indicator}@{each.grain}"
                 found.setdefault(rule, []).append(each.level)
     for assessment in policy.assessments.values():
         for each in assessment.levels:
@@ -512,7 +513,7 @@ def part_in(policy: Policy, rule: str, operation: Operation) -> bool:
     if kind == "assessment":
         return policy.assessments[rest.rpartition("/")[0]].operation == operation.id
     if kind == "overlay":
-        overlay = policy.overlays[rest.rpartition("/")[0]]
+        overlay = policy.overlays[rest.rpartition("/")[0].partition("+")[0]]
         return overlay.holds(operation, overlay.validity.start)
     return True
 

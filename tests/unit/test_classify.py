@@ -179,7 +179,7 @@ def test_outside_its_operations_time_a_table_is_undecided_and_overlays_still_cou
 # ------------------------------------------------------------------------------------------- overlays
 
 
-def test_what_an_overlay_builds_on_counts_under_its_own_name_with_the_sources_of_the_tightenings() -> None:
+def test_what_an_overlay_builds_on_counts_under_both_names_with_the_sources_of_the_tightenings() -> None:
     far = replace(tightening("site", SECRET), source=source("far.yaml", 8))
     elsewhere = {"operations": ("tst/other",), "validity": Validity(date(2020, 1, 1), date(2020, 1, 2))}
     chain = [
@@ -190,7 +190,7 @@ def test_what_an_overlay_builds_on_counts_under_its_own_name_with_the_sources_of
     for overlays in (chain, chain[::-1]):
         site, children = classified(policy(overlays=overlays), "site", "children").columns
         assert [(each.rule, str(each.source)) for each in site.reasons] == [
-            ("overlay:tst/a/site@site", "far.yaml:8"),
+            ("overlay:tst/a+tst/c/site@site", "far.yaml:8"),
             ("indicator:site@site", "site.yaml:7"),
         ]
         assert children.reasons[0].rule == "overlay:tst/a/children@site"
@@ -202,10 +202,23 @@ def test_two_overlays_in_force_that_build_on_the_same_one_each_say_so_once() -> 
     left = overlay(id="tst/left", builds_on=("tst/ground",), countries=("XYZ",))
     [site] = classified(policy(overlays=[ground, left, *both]), "site").columns
     assert [each.rule for each in site.reasons] == [
-        "overlay:tst/one/site@site",
-        "overlay:tst/two/site@site",
+        "overlay:tst/one+tst/ground/site@site",
+        "overlay:tst/two+tst/ground/site@site",
         "indicator:site@site",
     ]
+
+
+def test_a_waiver_knows_nothing_of_what_is_tightened_later_in_what_an_overlay_builds_on() -> None:
+    ground = overlay(id="tst/ground", countries=("XYZ",))
+    here = overlay(tightening("site", CONFIDENTIAL), id="tst/a", builds_on=("tst/ground",))
+    signed = waiver("overlay:tst/a/site@site")
+    assert levels_of(classified(policy(overlays=[ground, here], waivers=[signed]), "site")) == {
+        "site": PUBLIC
+    }
+    later = replace(ground, tightens=(tightening("site", CONFIDENTIAL),))
+    for overlays in ([later, here], [later, replace(here, id="tst/b"), here]):
+        found = classified(policy(overlays=overlays, waivers=[signed]), "site")
+        assert levels_of(found) == {"site": CONFIDENTIAL}
 
 
 def test_overlays_that_build_on_each_other_end() -> None:
@@ -478,12 +491,13 @@ def test_a_relation_names_three_columns_and_counts_the_rest() -> None:
     assert why == "why of pair (beside 'a', 'b', 'c')"
 
 
-def test_a_relation_does_not_hold_without_one_of_its_groups_or_at_another_grain() -> None:
+def test_a_relation_does_not_hold_without_one_of_its_groups_or_at_a_coarser_grain() -> None:
     levels = {"safety": PUBLIC, "actor": PUBLIC, "site": PUBLIC}
     pair = relation("pair", ["safety"], ["actor"])
-    elsewhere = replace(pair, grains=(Grain.ADMIN2,))
+    finer, coarser = (replace(pair, grains=(each,)) for each in (Grain.HOUSEHOLD, Grain.ADMIN2))
     assert classified(policy(levels, relations=[pair]), "safety", "site").level is PUBLIC
-    assert classified(policy(levels, relations=[elsewhere]), "safety", "actor").level is PUBLIC
+    assert classified(policy(levels, relations=[finer]), "safety", "actor").level is PUBLIC
+    assert classified(policy(levels, relations=[coarser]), "safety", "actor").level is CONFIDENTIAL
     assert classified(policy(levels, relations=[pair]), "safety", "actor").level is CONFIDENTIAL
 
 

@@ -263,7 +263,8 @@ def test_a_continuation_is_raised_with_its_question() -> None:
     assert [each.level for each in decision.classification.columns] == [CONFIDENTIAL, CONFIDENTIAL]
 
 
-def test_a_table_that_its_cells_show_to_be_finer_is_judged_by_every_grain_from_the_declared_one_on() -> None:
+def test_beside_others_a_table_is_judged_by_every_grain_that_it_can_be_summed_up_to() -> None:
+    """Which half leaves first, the finer or the coarser one, does not matter."""
     levels = {each: dict.fromkeys(Grain, PUBLIC) for each in LEVELS}
     found = (GrainEvidence(Grain.SITE, "codes of sites"),)
 
@@ -275,7 +276,8 @@ def test_a_table_that_its_cells_show_to_be_finer_is_judged_by_every_grain_from_t
     assert outcome(Grain.ADMIN2, Grain.SITE, at=Grain.SITE) is Outcome.DENY
     assert outcome(Grain.ADMIN3, at=Grain.ADMIN3) is Outcome.DENY
     assert outcome(Grain.ADMIN2, at=Grain.ADMIN2) is Outcome.DENY
-    assert outcome(Grain.ADMIN1, at=Grain.ADMIN1) is Outcome.ALLOW
+    assert outcome(Grain.ADMIN1, at=Grain.ADMIN1) is Outcome.DENY
+    assert outcome(Grain.ADMIN1, at=Grain.NATIONAL) is Outcome.ALLOW
     assert outcome(Grain.HOUSEHOLD, at=Grain.HOUSEHOLD) is Outcome.ALLOW
 
 

@@ -57,6 +57,10 @@ def test_what_a_sentence_quotes_does_not_decide_its_kind():
 def test_each_kind_has_a_name_for_machines_and_a_meaning_for_people():
     ids = [each.id for each in KINDS]
     assert len(ids) == len(set(ids))
+    assert meanings() == {
+        **{each.id: each.meaning for each in KINDS},
+        OTHER: "Another problem of a policy file.",
+    }
     for id_, meaning in meanings().items():
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", id_)
         assert meaning.endswith(".")

@@ -3,6 +3,7 @@
 # ruff: noqa: E501, ISC004 - whole sentences, as they are printed
 
 import dataclasses
+import itertools
 import json
 import re
 import subprocess
@@ -468,6 +469,17 @@ def test_both_halves_in_two_pathways_of_one_agreement_are_together():
     ]
 
 
+def test_a_relation_is_named_with_the_line_where_it_begins():
+    files_ = two_agreements()
+    other = SECRET_PAIR.partition("relations:\n")[2].format(keys="keys: []").replace("id: pair", "id: other")
+    other = other.replace("child-headed-households", "security-actor")
+    files_[RELATIONS] = files_[RELATIONS].replace(b"relations:\n", b"relations:\n" + other.encode())
+    assert [each.rpartition(" by the ")[2] for each in problems(files_)] == [
+        f"relation 'pair' ({RELATIONS}:10)",
+        f"relation 'pair' ({RELATIONS}:10)",
+    ]
+
+
 # ------------------------------------------------------------------------------------ focal points
 
 
@@ -480,6 +492,25 @@ def test_a_primary_may_follow_another_and_there_may_be_none_in_between():
     assert problems(files_) == [
         f"{IOM}:12:5: 'xyz/iom-primary-2' is primary while 'xyz/iom-primary' still is (line 6); "
         "end the one the day before the other begins"
+    ]
+
+
+def test_of_several_primaries_each_is_told_of_the_one_before_that_stays_longest():
+    files_ = sample_files()
+    for number, (since, until) in enumerate([(2027, 2029), (2028, 2029), (2029, 2030), (2030, 2030)], 2):
+        files_[IOM] += (
+            f"  - {{id: xyz/primary-{number}, role: primary, title: DTM Coordinator, email: {number}@example.org,\n"
+            f"     mobile: '+000 10000{number}', in_office_from: {since}-01-01, in_office_until: {until}-12-31}}\n"
+        ).encode()
+    assert problems(files_) == [
+        f"{IOM}:{line}:5: 'xyz/{one}' is primary while 'xyz/{other}' still is (line {at}); "
+        "end the one the day before the other begins"
+        for line, one, other, at in (
+            (12, "primary-2", "iom-primary", 6),
+            (14, "primary-3", "primary-2", 12),
+            (16, "primary-4", "primary-3", 14),
+            (18, "primary-5", "primary-4", 16),
+        )
     ]
 
 
@@ -660,6 +691,57 @@ def test_while_table_a_is_broken_other_agencies_words_are_not_called_unknown():
     assert len(problems({**bare, CLASSIFICATION: b"kind: classification\nid: [\n"})) == 2
 
 
+def test_while_there_is_no_sound_table_a_no_word_is_called_unknown():
+    files_ = patched(sample_files(), RELATIONS, "level: Confidential", "level: restricted")
+    assert problems(without(files_, CLASSIFICATION)) == [
+        "classification.yaml:1:1: no file has 'kind: classification'; write Table A, with its three levels, here"
+    ]
+    assert problems(
+        patched(
+            files_,
+            CLASSIFICATION,
+            "aliases: {other-agencies: [restricted, personal, confidential]}",
+            "aliases: restricted",
+        )
+    ) == [
+        f"{CLASSIFICATION}:16:14: 'aliases' must be a mapping; write its 'key: value' pairs on indented lines"
+    ]
+
+
+def test_the_place_of_the_first_classification_is_that_of_its_kind():
+    files_ = patched(
+        sample_files(),
+        CLASSIFICATION,
+        "kind: classification\nid: iom-dtm",
+        "id: iom-dtm\nkind: classification",
+    )
+    files_["more.yaml"] = (
+        files_[CLASSIFICATION].replace(b"iom-dtm", b"other").replace(b"# yaml", b"#\n# yaml")
+    )
+    assert problems(files_) == [
+        "more.yaml:4:7: a folder has one classification; the first is in classification.yaml:3"
+    ]
+
+
+@pytest.mark.parametrize("broken", [("country: XYZ", "country: Xyz"), ("country: XYZ", "country: [")])
+def test_while_an_operation_is_broken_no_country_is_called_one_without_an_operation(broken):
+    assert [each.partition(":")[0] for each in problems(patched(whole_files(), OPERATION, *broken))] == [
+        OPERATION
+    ]
+
+
+@pytest.mark.parametrize("broken", [("title: Place", "titel: Place"), ("title: Place", "\ttitle: Place")])
+def test_a_country_without_an_operation_is_told_while_another_file_is_broken(broken):
+    """If that file is read at all: else it may be the operation."""
+    files_ = patched(
+        whole_files(), OVERLAY, "countries: [XYZ], operations: [xyz/earthquake]", "countries: [ABC]"
+    )
+    told = [each for each in problems(patched(files_, GENERAL, *broken)) if "no operation is in" in each]
+    assert told == (
+        [] if "\t" in broken[1] else [f"{OVERLAY}:4:26: no operation is in 'ABC'; this would tighten nothing"]
+    )
+
+
 @pytest.mark.parametrize(
     ("file", "key"),
     [
@@ -681,6 +763,36 @@ def test_the_checks_get_on_with_a_value_that_has_no_shape_at_all(file, key, valu
     found = problems({**sample_files(), file: changed.encode()})
     assert any(each.startswith(f"{file}:") and f"'{key}_' is not a key" in each for each in found)
     assert not [each for each in found if "None" in each]
+
+
+def test_what_has_no_id_and_what_refers_to_nothing_are_not_taken_for_each_other():
+    files_ = patched(sample_files(), OPERATION, "id: xyz/earthquake", "id: Earthquake")
+    files_ = patched(files_, DATASET, "operation: xyz/earthquake", "operation: 7")
+    files_ = patched(
+        files_, ASSESSMENT, "operation: xyz/earthquake\ncountry: XYZ", "operation: 7\ncountry: ABC"
+    )
+    assert problems(files_) == [
+        f"{ASSESSMENT}:4:12: 'operation' must be one text; put it in quotes",
+        f"{DATASET}:5:12: 'operation' must be one text; put it in quotes",
+        f"{OPERATION}:3:5: 'Earthquake' is not an id here; write <country>/<name> in small letters, as in "
+        "npl/site-assessment",
+    ]
+
+
+WORDS = ["id", "operation", "dataset", "request", "organization", "indicator", "coordinator", "scpa", "level"]
+
+
+@pytest.mark.parametrize("words", list(itertools.combinations(WORDS, 2)), ids=" and ".join)
+def test_two_kinds_of_fault_everywhere_are_told_as_what_they_are(words):
+    made = {
+        name: re.sub(rf"\b({'|'.join(words)}): [^,}}\n]+".encode(), rb"\1: 7", content)
+        for name, content in whole_files().items()
+    }
+    found = problems(made)
+    assert not [each for each in found if "None" in each]
+    assert sum("must be one text" in each for each in found) >= sum(
+        content.count(b": 7") for content in made.values()
+    )
 
 
 def test_nothing_that_describes_a_person_is_in_a_problem():

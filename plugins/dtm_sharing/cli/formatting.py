@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +17,14 @@ from dtm_sharing.cli.reports import located
 from dtm_sharing.cli.terminal import emit, plain, replace_file
 from dtm_sharing.errors import PolicyInvalid, UsageProblem
 
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import Node
+
+_HEADINGS = 2  # lines with which a unified diff begins
+_PEOPLE, _PERSONAL = "focal_points", {"name", "email", "mobile"}
+_HIDDEN = "…"
+_WORDS = re.compile(r"\S(?:.*\S)?")  # of one line, without the blanks around them
+_COMMENT = re.compile(r"(?:(?<=\s)|^)#(?! yaml-language-server:).*", re.MULTILINE)
 TESTS = "tests"  # folders whose files are given/expect cases
 
 
@@ -24,7 +34,11 @@ TESTS = "tests"  # folders whose files are given/expect cases
 )
 @click.argument("places", metavar="[DIR|FILE]...", nargs=-1, type=type_path)
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 and a list if a file would change.")
-@click.option("--diff", is_flag=True, help="Write nothing; print what would change, as a unified diff.")
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="Write nothing; print what would change, as a unified diff, with … for what is personal.",
+)
 def fmt(places: tuple[Path, ...], *, check: bool, diff: bool) -> int:
     """Write policy files, and the given/expect files beside them, in their canonical form.
 
@@ -104,8 +118,50 @@ def _policy_folder(place: Path) -> Path:
 
 
 def _difference(path: Path, contents: tuple[bytes, bytes]) -> Iterator[str]:
-    before, after = (each.decode("utf-8").splitlines() for each in contents)
-    yield from difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm="")
+    texts = [each.decode("utf-8") for each in contents]
+    before, after = (each.splitlines() for each in texts)
+    shown = _shown(texts)
+    for number, line in enumerate(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm="")):
+        heading = number < _HEADINGS or line.startswith("@@")
+        yield line if heading else line[0] + shown.get(line[1:], line[1:])
+
+
+def _shown(texts: Iterable[str]) -> dict[str, str]:
+    """How each line of a focal_points file is shown; one that stands there twice as what says less.
+
+    A diff goes into the logs of whatever checks the files, and names and telephones go into no log.
+    """
+    lines: dict[str, str] = {}
+    for text in texts:
+        for line, masked in zip(text.splitlines(), _masked(text).splitlines(), strict=True):
+            lines[line] = masked if lines.get(line, masked) == masked else _HIDDEN
+    return lines
+
+
+def _masked(text: str) -> str:
+    """A policy file's text; of one that names people without their names, telephones and all comments."""
+    from ruamel.yaml import YAML
+
+    root = YAML(typ="safe", pure=True).compose(text)
+    entries = {key.value: value for key, value in root.value}
+    if entries["kind"].value != _PEOPLE:
+        return text
+    people = [pair for person in entries["people"].value for pair in person.value]
+    hidden = [_span(value) for key, value in people if key.value in _PERSONAL]
+    written = [_span(each) for pair in (*root.value, *people) for each in pair if each.id == "scalar"]
+    hidden += [each.span() for each in _COMMENT.finditer(text) if not _within(each.start(), written)]
+    for start, end in sorted(hidden, reverse=True):
+        lines = text[start:end].splitlines(keepends=True)
+        text = text[:start] + "".join(_WORDS.sub(_HIDDEN, each) for each in lines) + text[end:]
+    return text
+
+
+def _span(node: Node) -> tuple[int, int]:
+    return node.start_mark.index, node.end_mark.index
+
+
+def _within(place: int, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= place < end for start, end in spans)
 
 
 def _rewrite(changes: Mapping[Path, tuple[bytes, bytes]]) -> None:

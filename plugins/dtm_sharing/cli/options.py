@@ -36,12 +36,10 @@ class Day(click.ParamType[date]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
             return value
-        try:
-            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-                return date.fromisoformat(value)
-        except ValueError:
-            pass  # said below, in the same words as for a date of another form
-        if found := _CLOCK.fullmatch(value.strip()):
+        if (day := _day(value)) is not None:
+            return day
+        found = _CLOCK.fullmatch(value.strip())
+        if found and (found[2] or found[3]) and _day(found[1]) is not None:
             return self.fail(
                 f"{value!r} is more than a day, written YYYY-MM-DD: rules hold for whole days in UTC, so "
                 f"give {found[1]}, without a clock or a zone.",
@@ -49,6 +47,14 @@ class Day(click.ParamType[date]):
                 ctx,
             )
         return self.fail(f"{value!r} is not a day of the calendar, written YYYY-MM-DD.", param, ctx)
+
+
+def _day(text: str) -> date | None:
+    """None: it is none of the calendar, or is written otherwise."""
+    try:
+        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else None
+    except ValueError:
+        return None
 
 
 def today() -> date:

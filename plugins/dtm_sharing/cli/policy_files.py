@@ -227,8 +227,10 @@ def _changed(folder: Path, texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read(path: Path) -> bytes | None:
+    from dtm_sharing.stores import regular
+
     try:
-        return path.read_bytes()
+        return regular.read(path)
     except FileNotFoundError:
         return None
     except OSError as error:

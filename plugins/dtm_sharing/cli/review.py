@@ -118,7 +118,8 @@ def simulate(new: str, path: Path | None, as_of: date | None, form: str) -> int:
     In the order in which they left, each beside what its recipient held by then. NEW is a policy folder, or
     ledger:DIGEST. What cannot be decided, e.g. a column that NEW does not declare, is listed apart.
 
-    Exit code 2 if something that is held would be refused.
+    Exit code 2 if something that is held would be refused, 4 if nothing would, but something is undecided:
+    that would not leave either.
     """
     from dtm_sharing.review.simulation import Verdict
     from dtm_sharing.review.simulation import simulate as judge
@@ -127,7 +128,10 @@ def simulate(new: str, path: Path | None, as_of: date | None, form: str) -> int:
     past = [each for each in open_ledger(path).disclosures() if each.sent_at.date() <= day]
     found = judge(policy, past, day, _progress("judged"))
     pages.simulation(policy, day, found, form)
-    return REFUSED if any(each.verdict is Verdict.REFUSED for each in found) else 0
+    verdicts = {each.verdict for each in found}
+    if Verdict.REFUSED in verdicts:
+        return REFUSED
+    return UNDECIDED if Verdict.UNDECIDED in verdicts else 0
 
 
 # -------------------------------------------------------------------------------------------------- replay
@@ -143,16 +147,17 @@ def simulate(new: str, path: Path | None, as_of: date | None, form: str) -> int:
 def replay(path: Path | None, since: date | None, form: str) -> int:
     """Make every recorded decision again, from what the ledger keeps, and say what differs.
 
-    From the policy, profile, day and holdings of then. A difference is a record that was altered, or an
-    engine that answers otherwise: where a mistake in it was mended, the decisions made with the mistake
-    differ. That is what this is for: read each one.
+    From the policy, profile, day and holdings of then. A difference is a record that was altered or is gone,
+    or an engine that answers otherwise: where a mistake in it was mended, the decisions made with the mistake
+    differ. That is what this is for: read each one. Whether the entries themselves are unaltered,
+    `dtm-sharing ledger verify` says.
 
     Exit code 2 if any differs, 4 if there is none to make again.
     """
     from dtm_sharing.review.replay import replay as again
 
     ledger = open_ledger(path)
-    recorded = [each for each in ledger.decisions() if since is None or each[1].as_of >= since]
+    recorded = [each for each in ledger.decisions() if since is None or each.as_of >= since]
     found = tuple(
         again(
             recorded,

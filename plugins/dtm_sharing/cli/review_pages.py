@@ -265,6 +265,8 @@ def simulation(policy: Policy, as_of: date, found: Sequence[Rejudged], form: str
         f"{render.many(len(found), 'extract')} held: {counts[Verdict.REFUSED]:,} would be refused, "
         f"{counts[Verdict.UNDECIDED]:,} undecided, {counts[Verdict.ALLOWED]:,} allowed."
     )
+    if counts[Verdict.UNDECIDED]:
+        title += f" So {counts[Verdict.REFUSED] + counts[Verdict.UNDECIDED]:,} would not leave again."
     sections: list[tuple[str, Iterable[tuple[str, Mapping[str, str]]]]] = [(title, ())]
     for verdict, title in ((Verdict.REFUSED, "Would be refused"), (Verdict.UNDECIDED, "Undecided")):
         those = [each for each in found if each.verdict is verdict]
@@ -353,31 +355,33 @@ def _replay_table(found: Sequence[Replayed], differing: Sequence[Replayed], sinc
 
 def _replayed(each: Replayed) -> tuple[str, Mapping[str, str]]:
     asked = _asked(each)
-    heading = f"entry {each.entry}, {asked['dataset']}, round {asked['round']}, {asked['audience']}"
+    heading = f"entry {asked['entry']}, {asked['dataset']}, round {asked['round']}, {asked['audience']}"
     fields = {"decided on": asked["as_of"], "policy": asked["policy_digest"]}
     more = {f"field {number}": str(one) for number, one in enumerate(each.differences, start=1)}
     return heading, {**fields, **more}
 
 
 def _asked(each: Replayed) -> dict[str, Any]:
-    record = each.record
+    recorded = each.recorded
+    dataset, _, round_ = recorded.subject.rpartition("/")
     return {
-        "entry": each.entry,
-        "dataset": record.profile.dataset,
-        "round": record.profile.round,
-        "audience": str(record.audience),
-        "as_of": record.as_of.isoformat(),
-        "policy_digest": record.policy_digest,
+        "entry": recorded.entry,
+        "dataset": dataset,
+        "round": round_,
+        "audience": recorded.audience,
+        "as_of": recorded.as_of.isoformat(),
+        "policy_digest": recorded.policy_digest,
     }
 
 
 def _junit(each: Replayed) -> JunitCase:
-    name = f"entry {each.entry}"
+    asked = _asked(each)
     findings = tuple(
         Finding("ledger", 1, 1, "decided-otherwise", "error", str(one)) for one in each.differences
     )
-    record = each.record
-    return JunitCase(name, group=f"{record.profile.dataset} {record.audience}", findings=findings)
+    return JunitCase(
+        f"entry {asked['entry']}", group=f"{asked['dataset']} {asked['audience']}", findings=findings
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- due

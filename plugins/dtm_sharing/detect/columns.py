@@ -25,6 +25,11 @@ _DAY = "(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])"
 _DATE = r"[0-9]{1,2}[-/_][0-9]{1,2}[-/_](?:[0-9]{2}|[0-9]{4})|[0-9]{4}[-/_][0-9]{1,2}(?:[-/_][0-9]{1,2})?"
 _SPAN = r"[0-9]{1,4}[-/_][0-9]{1,4}"
 NO_CODE = rf"{_DATE}|{_DAY}|{_SPAN}"
+_AMOUNT = r"[-+~<>]?\s*[0-9](?:[0-9 .,']*[0-9])?\s*(?:[eE][-+]?[0-9]+|%)?"
+_TIME = (
+    r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}[Tt ][0-9].*|[0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?"
+    r"|[0-9]{1,2}[ -][A-Za-z]{3,9}[ -][0-9]{2,4}"
+)
 _PLAIN = r"[-+]?[0-9]{1,3}\.[0-9]{3,}"
 _COMMA = r"[-+]?[0-9]{1,3},[0-9]{4,}"  # with three digits behind it, it may be one of thousands
 _ANY = r"[-+]?[0-9]{1,3}(?:\.[0-9]+)?"
@@ -151,6 +156,15 @@ class Column:
     def named(self) -> Any:
         """Per row whether it names something: neither blank nor a word for a missing answer."""
         return self.only(~self.like(_UNNAMED)) >= 0
+
+    @cached_property
+    def names(self) -> Any:
+        """Which texts may name something, in any spelling: no figures, degrees, dates or missing answers."""
+        return ~(self.like(f"{_AMOUNT}|{NO_CODE}|{_TIME}|{_UNNAMED}") | self.decimals | self.points)
+
+    @cached_property
+    def mostly_figures(self) -> bool:
+        return 2 * self.cells(self.like(_AMOUNT)) > self.filled
 
     @cached_property
     def mostly_codes(self) -> bool:

@@ -16,8 +16,20 @@ from dataclasses import replace
 from typing import Any
 
 from dtm_sharing.detect import pcodes
-from dtm_sharing.detect.columns import CODE, NO_CODE, UUID, WHOLE, Column, column_of, distinct
-from dtm_sharing.detect.units import REPEATS, SPARE, Table, is_finer, table_of, unit_in, words
+from dtm_sharing.detect.columns import CODE, NO_CODE, UUID, WHOLE, Column, column_of, distinct, joined, pairs
+from dtm_sharing.detect.units import (
+    REPEATS,
+    SPARE,
+    Table,
+    answers_say,
+    by_place,
+    has_each,
+    is_finer,
+    repeats,
+    table_of,
+    unit_in,
+    words,
+)
 from dtm_sharing.model import Dataset, Grain, GrainEvidence
 
 _ISO_3166_2 = r"[A-Z]{2}-[A-Z0-9]{1,4}"
@@ -111,36 +123,105 @@ def _codes_for_areas(table: Table) -> Iterator[GrainEvidence]:
 
 def _codes(table: Table) -> Iterator[GrainEvidence]:
     """Codes that tell the rows of a declared area apart, under any header."""
-    if table.declared.depth >= Grain.SITE.depth or table.per_unit <= 1:
-        return
+    if found := _finer_codes(table):
+        yield _most(found, "codes", table)
+
+
+def _finer_codes(table: Table) -> dict[str, int]:
+    """By column, how many codes it has that are of sites."""
+    found: dict[str, int] = {}
+    if table.declared.depth >= Grain.SITE.depth:
+        return found
+    places = by_place(table)
+    for key, codes in _codes_of_sites(table):
+        # Where each place has the same months, what differs on each row may be the number of the record.
+        is_of_a_record = places and distinct(codes) == (codes >= 0).sum() and has_each(table)
+        is_within_units = table.per_unit > 1 and is_finer(table, codes)
+        if is_within_units or (places and not is_of_a_record and is_finer(places, codes)):
+            found[key] = distinct(codes)
+    return found
+
+
+def _codes_of_sites(table: Table) -> Iterator[tuple[str, Any]]:
+    """By column the numbers of its codes, but for P-codes of areas, and for ids of what is finer anyway."""
     areas = pcodes.of_areas(table.dataset)
-    found = {}
     for key, column in table.columns.items():
         not_finer = table.identifies.get(key, table.declared).depth <= table.declared.depth
-        if not_finer and column.codes.any():
-            codes = column.codes & ~column.like(areas)
-            if codes.any() and is_finer(table, at := column.only(codes)):
-                found[key] = distinct(at)
+        if not_finer and column.codes.any() and (codes := column.codes & ~column.like(areas)).any():
+            yield key, column.only(codes)
+
+
+def _names(table: Table) -> Iterator[GrainEvidence]:
+    """Names, codes or coordinates in any spelling that tell the rows of a declared area apart.
+
+    Beside a place they may be those of its sites. Where no column says the place, they may be answers.
+    """
+    if table.declared.depth >= Grain.SITE.depth or (table.units is None and table.places is None):
+        return
+    coded = _finer_codes(table)
+    views = [(_beside_finer_areas(table), False)] if table.per_unit > 1 else []
+    if (places := by_place(table)) and not has_each(table):
+        views.append((places, True))
+    found = {}
+    for view, on_each_row in views:
+        for key, column in view.columns.items():
+            if key in coded or key in table.identifies or not is_finer(view, column.at):
+                continue
+            names = column.only(column.names)
+            if is_finer(view, names) and (not on_each_row or distinct(names) == table.rows):
+                found[key] = distinct(names)
     if found:
-        key = max(found, key=lambda each: (found[each], each))
-        why = f"column {key!r} holds {found[key]:,} codes, several for one unit by {table.declared}"
-        yield GrainEvidence(Grain.SITE, why, key)
+        yield _most(found, "names", table)
+
+
+def _most(found: Mapping[str, int], of: str, table: Table) -> GrainEvidence:
+    """What the column says that has the most."""
+    key = max(found, key=lambda each: (found[each], each))
+    why = f"column {key!r} holds {found[key]:,} {of}, several for one unit by {table.declared}"
+    return GrainEvidence(Grain.SITE, why, key)
+
+
+def _beside_finer_areas(table: Table) -> Table:
+    """The table as if it were declared by the finest areas that its columns name, or that its P-codes are of.
+
+    Those say themselves that they are finer. What else tells rows apart may be their names.
+    """
+    levels = pcodes.by_level(table.dataset)
+    finer = [each for each in Grain if table.declared.depth < each.depth < Grain.SITE.depth]
+    codes = "|".join(levels[each] for each in finer if each in levels)
+    areas = [
+        column
+        for key, column in table.columns.items()
+        if (table.identifies.get(key) in finer and column.named.any())
+        or (codes and column.mostly_codes and 2 * column.cells(column.like(codes)) > column.filled)
+    ]
+    if not areas:
+        return table
+    at = joined(areas)
+    units, places = (at if each is None else pairs(each, at) for each in (table.units, table.places))
+    return replace(table, units=units, places=places)
 
 
 def _points(table: Table) -> Iterator[GrainEvidence]:
     """Coordinates that tell the rows of a unit apart: two columns of them, or one of ODK's geopoints."""
     by_site = table.declared.depth >= Grain.SITE.depth
-    if table.declared.depth > Grain.SITE.depth or table.per_unit <= 1 or (by_site and table.units is None):
+    if table.declared.depth > Grain.SITE.depth or (by_site and table.units is None):
         return
-    pairs = sorted(
-        key for key, each in table.columns.items() if _is_coordinate(each) and is_finer(table, each.at)
-    )
-    points = sorted(
+    views = [table] if table.per_unit > 1 else []
+    by_place_too = [*views, each] if not by_site and (each := by_place(table)) else views
+    points = {
         key
         for key, each in table.columns.items()
-        if (texts := each.points).any() and is_finer(table, each.only(texts))
-    )
-    named = points[:1] or (pairs[:2] if len(pairs) > 1 else [])
+        if (texts := each.points).any() and any(is_finer(view, each.only(texts)) for view in by_place_too)
+    }
+    # A record has a number, but no place of its own. Two columns may be shares of each month.
+    views = views if table.added is not None and has_each(table) else by_place_too
+    two = {
+        key
+        for key, each in table.columns.items()
+        if _is_coordinate(each) and any(is_finer(view, each.at) for view in views)
+    }
+    named = sorted(points)[:1] or (sorted(two)[:2] if len(two) > 1 else [])
     if named:
         grain = Grain.HOUSEHOLD if by_site else Grain.SITE
         columns = " and ".join(map(repr, named))
@@ -149,15 +230,32 @@ def _points(table: Table) -> Iterator[GrainEvidence]:
 
 
 def _repeats(table: Table) -> Iterator[GrainEvidence]:
-    """A key that repeats by design: its rows are parts of what it names."""
+    """Several rows for one unit: they are parts of what the key names.
+
+    Rows of an area are those of its sites, unless there are answers that recur in each and say what they are.
+    """
     grains = tuple(Grain)
     if table.units is None or table.declared is grains[-1]:
         return
-    named = table.units[table.named]
-    units = distinct(named)
-    if units and len(named) >= REPEATS * units:
-        why = f"{len(named):,} rows stand for {units:,} units by {table.declared}"
-        yield GrainEvidence(grains[table.declared.depth + 1], why)
+    rows, once = table.units[table.named], table.units[table.counted]
+    area = table.declared.depth < Grain.SITE.depth
+    if area and _spare(table) and _spare(beside := _beside_finer_areas(table)) and not answers_say(beside):
+        why = f"{_stand_for(once, table)}, and no answers that recur in each say what they are"
+        yield GrainEvidence(Grain.SITE, why)
+    elif len(rows) and len(rows) >= REPEATS * distinct(rows):
+        yield GrainEvidence(grains[table.declared.depth + 1], _stand_for(rows, table))
+    elif not area and repeats(table.units[table.once & table.named]):
+        yield GrainEvidence(grains[table.declared.depth + 1], _stand_for(once, table))
+
+
+def _spare(table: Table) -> bool:
+    """Whether there are more different rows than units, by more than a slip."""
+    units = table.units[table.counted]
+    return len(units) - distinct(units) >= SPARE
+
+
+def _stand_for(units: Any, table: Table) -> str:
+    return f"{len(units):,} rows stand for {distinct(units):,} units by {table.declared}"
 
 
 def _numbered(table: Table) -> Iterator[GrainEvidence]:
@@ -212,4 +310,4 @@ def _is_coordinate(column: Column) -> bool:
     return bool(((degrees > 1) & (degrees <= 180)).any())
 
 
-_FINDERS = (_identified, _pcodes, _codes_for_areas, _codes, _points, _repeats, _numbered, _rosters)
+_FINDERS = (_identified, _pcodes, _codes_for_areas, _codes, _names, _points, _repeats, _numbered, _rosters)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,10 @@ from dtm_sharing.model import Dataset, Grain
 
 SPARE = 2  # so many more codes than units, and they are no slip: one row that stands twice is a duplicate
 REPEATS = 2.0  # rows per unit, on average, from which a key repeats by design; less are duplicates
+MANY = 10  # different rows of one site: neither assessed so often, nor are so many sites of one name
+COMPLETE = 0.9  # of all places have each month, or whatever else the key adds to them
+CHANCE = 10  # so many pairs of rows would have the same answer by chance, and have not: this is none
+_ANSWERS = 3  # columns, at most, that say together what a row is: sex, age, and one more
 
 _UNITS = {
     Grain.INDIVIDUAL: {"person", "individual", "ind", "member", "beneficiary", "roster"},
@@ -33,10 +37,17 @@ class Table:
     units: Any  # per row the number of its unit; None: nobody can tell units apart
     places: Any  # the same by the identifying columns alone, without the key
     named: Any  # per row whether it names its place or, where places have no column, any part of its key
+    once: Any  # per row whether it counts: of those that are the same in every column, the first
+    added: Any  # per row the number of what the key says beside the place, as a month; None: nothing
 
     @property
     def declared(self) -> Grain:
         return self.dataset.grain
+
+    @property
+    def counted(self) -> Any:
+        """Per row whether it must be told apart: one of those that are the same, and named where most are."""
+        return self.once & self.named if 2 * self.named.sum() >= self.rows else self.once
 
     @property
     def per_unit(self) -> float:
@@ -54,15 +65,37 @@ def table_of(columns: Mapping[str, Column], dataset: Dataset, known: Mapping[str
     is_named = any(known[each.key] is dataset.grain for each in places) or (explains == key and bool(key))
     # Without a part of its key nobody can say of a table which of its rows belong together: rounds, for one.
     told = is_named and len(key) == len(dataset.key)
+    units = joined([*places, *explains]) if told else None
+    added = [each for each in explains if each.key not in known]
+    is_placed = dataset.grain is Grain.NATIONAL or any(known[each.key] is dataset.grain for each in places)
     return Table(
         columns=columns,
         dataset=dataset,
         identifies=known,
         rows=rows,
-        units=joined([*places, *explains]) if told else None,
+        units=units,
         places=where,
         named=np.logical_or.reduce([each.named for each in places[:1] or key] or [np.ones(rows, bool)]),
+        once=np.ones(rows, bool) if units is None else _once(columns.values(), units),
+        added=joined(added) if added and told and is_placed else None,
     )
+
+
+def _once(columns: Iterable[Column], units: Any) -> Any:
+    """Per row whether none before it is the same in every column. It is quick where units have a row each."""
+    import numpy as np
+
+    once = np.ones(len(units), bool)
+    rows, ids = np.arange(len(units)), units
+    for column in columns:
+        shared = np.bincount(ids)[ids] > 1
+        rows, ids = rows[shared], ids[shared]
+        if not len(rows):
+            return once
+        ids = pairs(ids, column.at[rows] + 1)
+    once[rows] = False
+    once[rows[np.unique(ids, return_index=True)[1]]] = True
+    return once
 
 
 def _explains(column: Column, grain: Grain | None, declared: Grain, places: Any) -> bool:
@@ -111,9 +144,99 @@ def is_finer(table: Table, at: Any) -> bool:
     units = np.zeros(len(ids), np.int64) if table.units is None else table.units[rows]
     apart, shared = distinct(pairs(units, ids)), distinct(units)
     if table.declared.depth >= Grain.SITE.depth:
-        return apart >= REPEATS * shared and distinct(ids) >= REPEATS
+        several = apart >= REPEATS * shared or repeats(_first_of_each(table, at))
+        return several and distinct(ids) >= REPEATS
     more = distinct(ids) - (1 if table.places is None else distinct(table.places[rows]))
     return apart - shared >= SPARE and more >= SPARE and is_nested(at, table.places)
+
+
+def _first_of_each(table: Table, at: Any) -> Any:
+    """The units of the rows that name theirs, once for each id in a unit."""
+    import numpy as np
+
+    rows = (at >= 0) & table.named
+    units = np.zeros(len(at), np.int64) if table.units is None else table.units
+    return units[rows][np.unique(pairs(units[rows], at[rows]), return_index=True)[1]]
+
+
+def repeats(units: Any) -> bool:
+    """Whether these rows are several for one unit by design: on average, for most units, or often for one."""
+    import numpy as np
+
+    counts = np.bincount(units)
+    counts = counts[counts > 0]
+    return bool(
+        len(counts)
+        and (counts.mean() >= REPEATS or 2 * (counts > 1).sum() > len(counts) or counts.max() >= MANY)
+    )
+
+
+def answers_say(table: Table) -> bool:
+    """Whether answers that recur say what the rows of each unit are, as ages do; of up to three columns.
+
+    They hardly ever stand twice in a unit, though they would if they fell on its rows by chance. A few rows
+    cannot say so: that both sites of a district differ in some answer, in a few districts, is nothing rare.
+    Figures are no answers: sites may be numbered in each district anew.
+    """
+    import numpy as np
+
+    rows = table.counted
+    units = np.unique(table.units[rows], return_inverse=True)[1]
+    places = None if table.places is None else table.places[rows]
+    shared = _twice(units)
+    columns = [
+        at
+        for each in table.columns.values()
+        if shared * _same(at := each.at[rows] + 1) >= CHANCE
+        and not each.mostly_figures
+        and (places is None or not is_nested(at, places))
+    ]
+    answers = np.zeros(len(units), np.int64)
+    for _ in range(min(_ANSWERS, len(columns))):
+        answers = min((pairs(answers, each) for each in columns), key=lambda each: _twice(_both(units, each)))
+        by_chance = shared * _same(answers)
+        if by_chance < CHANCE:
+            return False
+        if _twice(_both(units, answers)) <= by_chance / 20:
+            return True
+    return False
+
+
+def _same(answers: Any) -> float:
+    """The share of all pairs of rows that have the same answer."""
+    return _twice(answers) / max(1.0, len(answers) * (len(answers) - 1) / 2)
+
+
+def _twice(ids: Any) -> float:
+    """How many pairs of rows have the same number."""
+    import numpy as np
+
+    few = ids.max(initial=0) < 64 * len(ids)
+    counts = np.bincount(ids) if few else np.unique(ids, return_counts=True)[1]
+    return float((counts * (counts - 1.0)).sum() / 2)
+
+
+def _both(ids: Any, others: Any) -> Any:
+    """As ``pairs``, but with gaps between the numbers: it is quicker, and they are only counted."""
+    return ids * (int(others.max(initial=0)) + 1) + others
+
+
+def by_place(table: Table) -> Table | None:
+    """The table as if its key said no more than the place; None: it does not.
+
+    A month tells a district's figures apart. So it does a district's sites, if each has its own.
+    """
+    import numpy as np
+
+    if table.added is None:
+        return None
+    return replace(table, units=np.zeros(table.rows, np.int64) if table.places is None else table.places)
+
+
+def has_each(table: Table) -> bool:
+    """Whether each place has what its key adds, as the same months."""
+    places = 1 if table.places is None else distinct(table.places)
+    return distinct(table.units) >= COMPLETE * places * distinct(table.added)
 
 
 def is_nested(at: Any, places: Any) -> bool:

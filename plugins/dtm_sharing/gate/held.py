@@ -139,7 +139,7 @@ def _seen(
         for number, group in enumerate(relation.groups):
             for kind in chain.from_iterable(having.get(each, ()) for each in group):
                 # Who has the finer table has the coarser one as well: it only needs to be summed up.
-                if any(each.depth <= kind[0].depth for each in relation.grains):
+                if relation.counts_at(kind[0]):
                     groups[kind].add(number)
         places: dict[tuple[frozenset[int], frozenset[str], str | None], list[int]] = defaultdict(list)
         for kind, numbers in groups.items():

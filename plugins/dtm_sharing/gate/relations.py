@@ -93,7 +93,7 @@ def together(
     """
     own = _groups(relation, present)
     leads = () if own else _leading(relation, present)
-    if not (own or leads) or not _at_a_grain(beside, relation, classification):
+    if not (own or leads) or not relation.counts_at(classification.grain):
         return None
     for reader in (None, *beside.readers) if relation.level is Level.SECRET else (None,):
         joined = _joined(beside, relation, present, reader)
@@ -181,14 +181,8 @@ def _touched(beside: Beside, classification: Classification, present: Collection
     """The relations that have to do with this table, in order of their ids."""
     for _, relation in sorted(beside.policy.relations.items()):
         touched = _groups(relation, present) or _leading(relation, present)
-        if touched and _at_a_grain(beside, relation, classification):
+        if touched and relation.counts_at(classification.grain):
             yield relation
-
-
-def _at_a_grain(beside: Beside, relation: Relation, classification: Classification) -> bool:
-    """A table that the data show to be finer than declared is judged by every grain in between, too."""
-    declared = classification.aggregated_to or beside.dataset.grain
-    return any(declared.depth <= each.depth <= classification.grain.depth for each in relation.grains)
 
 
 def _groups(relation: Relation, indicators: Collection[str]) -> frozenset[int]:

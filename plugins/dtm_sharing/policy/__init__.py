@@ -60,7 +60,7 @@ def digest(files: Mapping[str, bytes]) -> str:
     the hash.
     """
     total = hashlib.sha256()
-    for name, content in sorted((name.encode("utf-8", "surrogateescape"), files[name]) for name in files):
+    for name, content in sorted((name.encode(errors="surrogateescape"), files[name]) for name in files):
         for each in (name, content):
             total.update(len(each).to_bytes(8, "big"))
             total.update(each)

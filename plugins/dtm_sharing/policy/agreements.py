@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from dtm_sharing.model import IOM, Grain, Level, Method, Source, Urgency, country_of
+from dtm_sharing.policy import signers
 from dtm_sharing.policy.files import (
     AgreementFile,
     DatasetFile,
@@ -57,6 +58,7 @@ def _signatures(document: Document, part: AgreementFile, index: Index) -> Iterat
     for side in sorted(sides - set(part.signed)):
         sentence = f"an agreement is signed by both sides; the signature of {quoted(side)} is missing"
         yield document.problem_at_key(("signed",), sentence)
+    yield from signers.both_sides(document, ("signed",), part.signed, index)
     for side, person in part.signed.items():
         if side not in sides and part.organization:
             sentence = (
@@ -160,7 +162,8 @@ def _secret_together(document: Document, part: AgreementFile, index: Index) -> I
         touching = [
             each
             for each in everything
-            if each.grain in relation.grains and any(_first(group, each) for group in relation.groups)
+            if any(grain.depth <= each.grain.depth for grain in relation.grains)  # a finer one is summed up
+            and any(_first(group, each) for group in relation.groups)
         ]
         for here in touching:
             if here.document is not document:
@@ -217,7 +220,7 @@ def _shared(index: Index) -> dict[str, list[_Shared]]:
     for document, part in index.agreements.values():
         for position, pathway in enumerate(part.pathways or ()):
             for item, share in enumerate(pathway.share or ()):
-                dataset = index.datasets.get(share.dataset) if share.dataset else None
+                dataset = index.datasets.get(share.dataset)
                 if part.organization in found and dataset and dataset.grain and share.indicators:
                     found[part.organization].append(
                         _Shared(

@@ -28,9 +28,9 @@ from dtm_sharing.policy.words import OURS, Words
 def policy(
     documents: Iterable[Document], words: Words, digest: str, files: Mapping[str, bytes]
 ) -> model.Policy:
-    """The whole policy; the documents must be sound and checked."""
+    """The whole policy; the documents, in order of file, must be sound and checked."""
     built: dict[type, list[Any]] = {}
-    for document in sorted(documents, key=lambda each: each.file):
+    for document in documents:
         for value in _BUILD[document.kind](document, document.part, words):
             built.setdefault(type(value), []).append(value)
 
@@ -59,7 +59,7 @@ def policy(
 
 def _level(words: Words, word: str) -> Level:
     level = words.level(word)
-    assert isinstance(level, Level), "the checks let through a word that is no level"
+    assert isinstance(level, Level)  # the checks let no other word through
     return level
 
 

@@ -59,12 +59,12 @@ def _classification(document: Document, part: ClassificationFile, _index: Index)
 
 
 def _one_meaning(document: Document, part: ClassificationFile) -> Iterator[Problem]:
-    """A word means one level in a scheme."""
+    """A word means one level in a scheme, in whatever case it is written."""
     first: dict[tuple[str, str], str] = {}
     for position, row in enumerate(part.levels):
         for scheme, words in (row.aliases or {}).items():
             for item, word in enumerate(words):
-                other = first.setdefault((scheme, word), row.level)
+                other = first.setdefault((scheme, word.casefold()), row.level)
                 if other != row.level:
                     path = ("levels", position, "aliases", scheme, item)
                     yield document.problem(
@@ -113,11 +113,11 @@ def _dataset(document: Document, part: DatasetFile, index: Index) -> Iterator[Pr
 
 
 def _columns(document: Document, part: DatasetFile) -> Iterator[Problem]:
-    first: dict[str, tuple[int, int]] = {}  # header -> position of its column, line
+    first: dict[tuple[str, ...], tuple[int, int]] = {}  # header -> position of its column, line
     for header, position, path in _headers(part):
         line = document.at(*path).line
         column, at_line = first.setdefault(_folded(header), (position, line))
-        if column != position or (path[-1] == "name" and at_line != line):
+        if column != position:
             sentence = f"the column {quoted(header)} is declared twice; the first is on line {at_line}"
             yield document.problem(path, sentence)
     for position, each in enumerate(part.columns or ()):
@@ -139,9 +139,9 @@ def _headers(part: DatasetFile) -> Iterator[tuple[str, int, Path]]:
             yield spelling, position, ("columns", position, "spellings", item)
 
 
-def _folded(header: str) -> str:
+def _folded(header: str) -> tuple[str, ...]:
     """Headers that look the same are the same: Unicode NFC, any run of blanks is one, case does not count."""
-    return " ".join(unicodedata.normalize("NFC", header).casefold().split())
+    return tuple(unicodedata.normalize("NFC", header).casefold().split())
 
 
 def _assessment(document: Document, part: AssessmentFile, index: Index) -> Iterator[Problem]:
@@ -151,7 +151,7 @@ def _assessment(document: Document, part: AssessmentFile, index: Index) -> Itera
         yield document.problem(("assessed_on",), sentence)
     if both(part.assessed_on, part.review_by) and part.review_by <= part.assessed_on:
         yield document.problem(("review_by",), "'review_by' is not after 'assessed_on'")
-    operation = index.operations.get(part.operation) if part.operation else None
+    operation = index.operations.get(part.operation)
     if operation and both(part.country, operation.country) and part.country != operation.country:
         sentence = f"the operation {quoted(operation.id)} is in {operation.country}, not in {part.country}"
         yield document.problem(("country",), sentence)
@@ -176,8 +176,12 @@ def _focal_points(document: Document, part: FocalPointsFile, _index: Index) -> I
 def _one_primary(document: Document, part: FocalPointsFile) -> Iterator[Problem]:
     """In each country, the first part of a focal point's id. A time without a primary is no fault here."""
     last: dict[str, tuple[int, PersonPart]] = {}  # country -> of those so far, the one in office longest
-    people = [each for each in enumerate(part.people or ()) if each[1].role is Role.PRIMARY and each[1].id]
-    for position, person in sorted(people, key=lambda each: (each[1].in_office_from or date.min, each[0])):
+    people = [
+        each
+        for each in enumerate(part.people or ())
+        if each[1].role is Role.PRIMARY and each[1].id and each[1].in_office_from
+    ]
+    for position, person in sorted(people, key=lambda each: (each[1].in_office_from, each[0])):
         country, span = country_of(person.id), (person.in_office_from, person.in_office_until)
         at, other = last.get(country, (position, person))
         if other is not person and overlap(span, (other.in_office_from, other.in_office_until)):

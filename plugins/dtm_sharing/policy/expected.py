@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from dtm_sharing.errors import PolicyInvalid
-from dtm_sharing.model import PUBLIC, Column, Dataset, Grain, Level, Outcome, Policy, Source, Stage, Urgency
+from dtm_sharing.model import PUBLIC, Column, Dataset, Level, Outcome, Policy, Source, Stage, Urgency
 from dtm_sharing.policy import files, layout, shape, texts
 from dtm_sharing.policy.files import Datasets, Day, GrainWord, Indicators, Line, Part, Prose
 from dtm_sharing.policy.problems import Problem, did_you_mean, quoted
@@ -233,10 +233,12 @@ def _problems(document: shape.Document, part: TestFile, policy: Policy) -> Itera
     first: dict[str, int] = {}
     for position, case in enumerate(part.cases):
         at = ("cases", position)
-        line = document.at(*at, "name").line
-        if first.setdefault(case.name, line) != line:
-            sentence = f"a case of this name stands on line {first[case.name]}; give each its own"
-            yield document.problem((*at, "name"), sentence)
+        other = first.setdefault(case.name, position)
+        if other != position:
+            line = document.at("cases", other, "name").line
+            yield document.problem(
+                (*at, "name"), f"a case of this name stands on line {line}; give each its own"
+            )
         yield from _in_case(document, at, case, part.as_of, policy)
 
 
@@ -363,7 +365,3 @@ def keys_of(column: Column) -> tuple[str, ...]:
 def names(dataset: Dataset) -> frozenset[str]:
     """Whatever a case may call a column: its key, or the id of its indicator."""
     return frozenset({*keys(dataset), *(each.indicator for each in dataset.columns)})
-
-
-def grain_of(dataset: Dataset, given: GivenPart) -> Grain:
-    return given.grain or dataset.grain

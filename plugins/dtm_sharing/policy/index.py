@@ -107,23 +107,31 @@ def _words(documents: Iterable[Document]) -> Words:
 
 
 def _enter(part: Part, document: Document, index: Index) -> None:
-    """Two with the same id are a problem by themselves; the first is what the checks look at."""
+    """Two with the same id are a problem by themselves; the first is what the checks look at.
+
+    An id that has a fault is None, which nothing refers to.
+    """
     match part:
         case IndicatorsFile():
             for position, each in enumerate(part.indicators or ()):
                 levels = _levels(part, each, document.data["indicators"][position])
                 if levels is not None:
-                    index.levels.setdefault(each.id, index.words.levels(levels))
+                    _keep(index.levels, each.id, index.words.levels(levels))
         case FocalPointsFile():
             for person in part.people or ():
-                index.people.setdefault(person.id, (part.id, person))
+                _keep(index.people, person.id, (part.id, person))
         case RelationsFile():
             for position, relation in enumerate(part.relations or ()):
-                index.relations.setdefault(relation.id, (document.at("relations", position), relation))
+                _keep(index.relations, relation.id, (document.at("relations", position), relation))
         case OverlayFile() | WaiverFile() | AgreementFile():
-            getattr(index, f"{document.kind}s").setdefault(part.id, (document, part))
+            _keep(getattr(index, f"{document.kind}s"), part.id, (document, part))
         case OperationFile() | DatasetFile() | RequestFile() | AssessmentFile():
-            getattr(index, f"{document.kind}s").setdefault(part.id, part)
+            _keep(getattr(index, f"{document.kind}s"), part.id, part)
+
+
+def _keep(kept: dict[str, _Made], id_: str | None, value: _Made) -> None:
+    if id_ is not None:
+        kept.setdefault(id_, value)
 
 
 def _levels(family: IndicatorsFile, each: IndicatorPart, raw: object) -> Mapping[Grain, str] | None:
@@ -157,7 +165,7 @@ def _references(documents: Iterable[Document], index: Index, perhaps: frozenset[
     for document in documents:
         for mark, path, word in document.marks():
             if isinstance(mark, LevelMark):
-                level = index.words.level(word) if word.strip() else None
+                level = index.words.level(word)
                 if isinstance(level, str):
                     yield document.problem(path, level)
             elif isinstance(mark, Refers):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _LONGEST_QUOTE = 60
+_LONGEST_WORD = 200  # a longer one is no misspelled id, and to compare it would take long
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,7 +35,7 @@ def quoted(value: object) -> str:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that is most like this one, if any is."""
     by_lower = {each.lower(): each for each in sorted(known)}
-    close = difflib.get_close_matches(word[:200].lower(), by_lower, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:_LONGEST_WORD].lower(), by_lower)
     return by_lower[close[0]] if close else None
 
 

@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -62,13 +62,14 @@ def document(text: Text, kinds: Mapping[str, type[Part]] = KINDS) -> tuple[Docum
         given = f"{quoted(kind)} is not a kind of policy file{instead(str(kind), kinds)}"
         missing = f"'kind' is missing; write one of {', '.join(kinds)}"
         sentence = missing if kind is EMPTY else given
-        return None, [Problem(text.file, *text.place.of(("kind",)), sentence)]
+        at = text.place.of(("kind",))
+        return None, [] if kind is UNREADABLE else [Problem(text.file, *at, sentence)]
     model = kinds[kind]
     try:
         part = model.model_validate(text.data)
     except ValidationError as faults:
         found = Document(text.file, kind, _salvaged(model, text.data), text.place, text.data, sound=False)
-        return found, list(_problems(found, faults.errors(include_url=False)))
+        return found, list(_problems(found, faults.errors()))
     return Document(text.file, kind, part, text.place, text.data, sound=True), []
 
 
@@ -93,12 +94,10 @@ def _problems(found: Document, faults: list[ErrorDetails]) -> Iterator[Problem]:
 
 
 def _problem(found: Document, fault: ErrorDetails) -> Problem:
-    path: Path = fault["loc"]
-    if path[-1:] == (KEY,):
-        return found.problem_at_key(path[:-1], _sentence(fault, str(path[-2]), quoted(path[-2])))
-    path += tuple(fault.get("ctx", {}).get("below", ()))
-    name = next((step for step in reversed(path) if isinstance(step, str)), found.kind)
-    key = f"an item of {quoted(name)}" if path and isinstance(path[-1], int) else quoted(name)
+    path: Path = fault["loc"] + tuple(fault.get("ctx", {}).get("below", ()))
+    # Of a fault of a key itself this is KEY; no sentence of such a fault names it, all quote the key.
+    name = next(step for step in reversed(path) if isinstance(step, str))
+    key = f"an item of {quoted(name)}" if isinstance(path[-1], int) else quoted(name)
     if fault["type"] == "extra_forbidden":
         model = _model_at(type(found.part), path[:-1])
         if name in model.gone:
@@ -129,8 +128,8 @@ def _empty(name: str, key: str, *, required: bool) -> str:
 
 def _required(found: Document, path: Path) -> bool:
     model = _model_at(type(found.part), path[:-1])
-    fields = model.model_fields if isinstance(model, type) and issubclass(model, Part) else {}
-    return path[-1] not in fields or fields[str(path[-1])].is_required()
+    # What is no key of a part is an item, or a value of a mapping.
+    return not _is_part(model) or model.model_fields[str(path[-1])].is_required()
 
 
 def _sentence(fault: ErrorDetails, name: str, key: str) -> str:
@@ -143,7 +142,7 @@ def _sentence(fault: ErrorDetails, name: str, key: str) -> str:
             if context["pattern"] == TEXT:
                 return _empty(name, key, required=True)
             return SHOULD_BE[context["pattern"]].format(value=quoted(value), key=key)
-        case "string_type" | "enum" | "literal_error" | "date_type" | "is_instance_of":
+        case "string_type" | "literal_error" | "date_type" | "is_instance_of":
             return f"{key} must be one text" + (
                 "" if isinstance(value, tuple | dict) else "; put it in quotes"
             )
@@ -170,11 +169,20 @@ def _at_least(count: int) -> str:
 
 def plain(annotation: Any) -> Any:
     """The annotation without ``Annotated`` and ``| None``."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, types.UnionType):
-        return plain(next(each for each in get_args(annotation) if each is not type(None)))
-    return annotation
+    return _opened(annotation)[0]
+
+
+def _opened(annotation: Any) -> tuple[Any, list[Any]]:
+    """The annotation without ``Annotated`` and ``| None``, and what ``Annotated`` says of it."""
+    said: list[Any] = []
+    while (origin := get_origin(annotation)) in (Annotated, Union, types.UnionType):
+        annotation, *more = (each for each in get_args(annotation) if each is not type(None))
+        said += more if origin is Annotated else []
+    return annotation, said
+
+
+def _is_part(annotation: Any) -> TypeGuard[type[Part]]:
+    return isinstance(annotation, type) and issubclass(annotation, Part)
 
 
 def _model_at(model: type[Part], path: Path) -> type[Part]:
@@ -188,7 +196,7 @@ def _model_at(model: type[Part], path: Path) -> type[Part]:
 def below(annotation: Any, step: str | int) -> Any:
     """The annotation of the value at this key, or at any place of a list."""
     annotation = plain(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, Part):
+    if _is_part(annotation):
         return annotation.model_fields[str(step)].annotation
     # a tuple[X, ...] or a dict[K, X]
     return get_args(annotation)[0 if isinstance(step, int) else 1]
@@ -208,10 +216,10 @@ def _salvaged(model: type[Part], data: Any) -> Part:
 
 def _fitting(annotation: Any, value: Any) -> Any:
     bare = plain(annotation)
-    if isinstance(bare, type) and issubclass(bare, Part):
+    if _is_part(bare):
         return _salvaged(bare, value)
     of = plain(get_args(bare)[0]) if get_origin(bare) is tuple else None
-    if isinstance(of, type) and issubclass(of, Part):
+    if _is_part(of):
         return tuple(_salvaged(of, item) for item in value) if isinstance(value, tuple) else None
     try:
         return TypeAdapter(annotation).validate_python(value, strict=True)
@@ -240,14 +248,11 @@ def _plan_of(model: type[Part]) -> _Plan | None:
 
 
 def _plan(annotation: Any) -> _Plan | None:
-    marks: list[Mark] = []
-    while get_origin(annotation) is Annotated:
-        annotation, *metadata = get_args(annotation)
-        marks += [each for each in metadata if isinstance(each, Names | Refers | LevelMark)]
-    annotation = plain(annotation)
+    annotation, said = _opened(annotation)
+    marks = [each for each in said if isinstance(each, Names | Refers | LevelMark)]
     items = keys = values = None
     fields: dict[str, _Plan] = {}
-    if isinstance(annotation, type) and issubclass(annotation, Part):
+    if _is_part(annotation):
         for name, info in annotation.model_fields.items():
             if plan := _plan(Annotated[info.annotation, None, *info.metadata]):
                 fields[name] = plan

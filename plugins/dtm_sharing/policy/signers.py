@@ -1,21 +1,23 @@
-"""Who signs an assessment or a waiver: the DTM Coordinator and a sectoral expert, two people in office.
+"""Who signs: an assessment or a waiver the DTM Coordinator and a sectoral expert, an agreement both sides.
 
 Guideline, Risk assessment, *Who*: the Coordinator is IOM's; the expert is IOM's or the requesting
-organization's.
+organization's. In Table C the Coordinator is IOM's primary focal point, and the secondary stands in where
+nobody is primary. They are two people in office. That is a check against mistakes, such as an entry that was
+copied: who writes somebody else's name, address and number passes as somebody else.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
-from dtm_sharing.model import IOM, Role
+from dtm_sharing.model import IOM, Role, country_of
 from dtm_sharing.policy.files import AssessorsPart, PersonPart, SignaturesPart
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, quoted
-from dtm_sharing.policy.shape import Document
+from dtm_sharing.policy.shape import Document, Path
 from dtm_sharing.policy.spans import both, in_office
 
 
@@ -46,25 +48,87 @@ def problems(
             f"{quoted(signers.coordinator)} is no focal point of {quoted(IOM)}; the coordinator is IOM's"
         )
         yield document.problem((key, "coordinator"), sentence)
+    elif "coordinator" in known:
+        yield from _no_coordinator(document, (key, "coordinator"), known["coordinator"], day, index)
     for role, person in known.items():
         if day and not in_office(person, day):
             sentence = f"{quoted(person.id)} was not in office on {day}"
             yield document.problem((key, role), sentence)
 
 
+def _no_coordinator(
+    document: Document, path: Path, person: PersonPart, day: date | None, index: Index
+) -> Iterator[Problem]:
+    """What is wrong with a focal point of IOM who signs as the coordinator."""
+    if person.role is Role.SECTORAL_EXPERT:
+        sentence = (
+            f"{quoted(person.id)} has the role {person.role}; the coordinator is IOM's primary focal point, "
+            "or the secondary while nobody is primary"
+        )
+        yield document.problem(path, sentence)
+    elif person.role is Role.SECONDARY and day:
+        for organization, other in index.people.values():
+            if (organization, other.role) == (IOM, Role.PRIMARY) and _replaces(other, person, day):
+                sentence = (
+                    f"{quoted(person.id)} has the role {person.role}, and signs as the coordinator only "
+                    f"while nobody is primary; {quoted(other.id)} was in office on {day}"
+                )
+                yield document.problem(path, sentence)
+                return
+
+
+def _replaces(other: PersonPart, person: PersonPart, day: date) -> bool:
+    """Whether it is somebody of the same country, who was in office."""
+    return (
+        both(other.id, person.id) and country_of(other.id) == country_of(person.id) and in_office(other, day)
+    )
+
+
+def both_sides(document: Document, path: Path, signed: Mapping[str, str], index: Index) -> Iterator[Problem]:
+    """What is wrong where one person signs for both sides of an agreement; ``signed`` as in its file."""
+    named = {name: side for side, name in signed.items() if name in index.people}
+    if len(named) == _TWO and _are_one_person(*(index.people[each][1] for each in named)):
+        sentence = "the same person signs for both sides; an agreement needs one of each"
+        yield document.problem((*path, next(each for each in named.values() if each != IOM)), sentence)
+
+
+# ---------------------------------------------------------------------------------------- one person or two
+
+
 def _are_one_person(*people: PersonPart) -> bool:
     """Whether two entries share what only one person has. What that is, no sentence says."""
-    known = [(_folded(each.email), _number(each.mobile), _folded(each.name)) for each in people]
+    known = [(_address(each.email), _number(each.mobile), _name(each.name)) for each in people]
     return any(any(same) and len(set(same)) < len(same) for same in zip(*known, strict=True))
 
 
-def _folded(text: str | None) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text or "").casefold().split())
+def _plain(text: str | None) -> str:
+    """Without accents and what nobody sees, in small letters. Signs that are vowels, as in Nepali, stay."""
+    folded = unicodedata.normalize("NFKD", text or "").casefold()
+    return "".join(
+        each for each in folded if not unicodedata.combining(each) and unicodedata.category(each) != "Cf"
+    )
+
+
+def _name(text: str | None) -> tuple[str, ...]:
+    """The words of a name in an order of their own, for families come first or last; without titles."""
+    words = "".join(" " if unicodedata.category(each)[0] == "P" else each for each in _plain(text)).split()
+    return tuple(sorted(each for each in words if each not in _TITLES))
+
+
+def _address(text: str | None) -> str:
+    """What comes after a + before the @ only sorts the mail of one mailbox."""
+    return re.sub(r"\+[^@]*@", "@", "".join(_plain(text).split()))
 
 
 def _number(text: str | None) -> str:
-    """The digits that count: a number is written with + or 00, with blanks and hyphens or without."""
-    return re.sub(r"\D", "", unicodedata.normalize("NFKC", text or "")).lstrip("0")
+    """The last digits: a number is written with its country's before it, after + or 00, or without."""
+    digits = "".join(str(unicodedata.decimal(each)) for each in _plain(text) if each.isdecimal())
+    return digits.lstrip("0")[-_DIGITS:]
 
 
+_TWO = 2
+_DIGITS = 8  # of a mobile number in most countries the part that is somebody's own is this long, or longer
+_TITLES = frozenset(
+    ("mr", "mrs", "ms", "miss", "mx", "dr", "prof", "eng", "mme", "mlle", "sr", "sra", "srta")
+)
 _A = {"assessment": "an assessment", "waiver": "a waiver"}

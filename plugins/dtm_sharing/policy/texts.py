@@ -10,16 +10,16 @@ document, tags, directives, and aliases (which are also how a small file becomes
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
-    DocumentStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
@@ -28,6 +28,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
     StreamEndEvent,
 )
+from ruamel.yaml.reader import ReaderError
 
 from dtm_sharing.policy.problems import Problem, quoted
 
@@ -47,9 +48,9 @@ UNREADABLE = _Empty()  # a value that has a problem of its own already
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
-_FLOAT = re.compile(
-    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-)
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_DIRECTIVE = re.compile(r"(?<![^\r\n])%")  # before a document; only comments stand there otherwise
 
 
 @dataclass(slots=True)
@@ -104,15 +105,15 @@ class _NotYaml(Exception):
     """The file cannot be read further than here."""
 
     def __init__(self, line: int, column: int, sentence: str) -> None:
-        super().__init__(sentence)
         self.line, self.column, self.sentence = line, column, sentence
 
 
 def _decoded(content: bytes) -> str:
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        return content.decode("utf-8").removeprefix("\ufeff")
+        return content.decode()
     except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8")
+        before = content[: error.start].decode()
         raise _NotYaml(*_end_of(before), "this is not UTF-8 text; save the file as UTF-8") from error
 
 
@@ -129,12 +130,11 @@ def events(text: str) -> Iterator[Event]:
         mark = error.problem_mark or error.context_mark
         if "could not find expected ':'" in str(error.problem):
             mark = error.context_mark  # the key, not the line after it
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise _NotYaml(line, column, _plainly(str(error.problem), text, line, column)) from error
-    except YAMLError as error:  # the reader's: a character that YAML does not allow
-        before = text[: getattr(error, "position", 0)]
+        sentence = _plainly(str(error.problem), text[mark.index :])
+        raise _NotYaml(mark.line + 1, mark.column + 1, sentence) from error
+    except ReaderError as error:
         sentence = "a character stands here that cannot be printed; remove it"
-        raise _NotYaml(*_end_of(before), sentence) from error
+        raise _NotYaml(*_end_of(text[: error.position]), sentence) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # ruamel.yaml lets these out on some broken texts (e.g. '"\UFFFFFFFF"'), without a position.
         raise _NotYaml(1, 1, "this is not YAML; look for a quote or bracket that is not closed") from error
@@ -161,8 +161,8 @@ _PLAINLY = (  # what ruamel.yaml says -> what we say
 )
 
 
-def _plainly(problem: str, text: str, line: int, column: int) -> str:
-    here = text.split("\n")[line - 1][column - 1 :] if line <= text.count("\n") + 1 else ""
+def _plainly(problem: str, here: str) -> str:
+    """Our sentence for a problem of ruamel.yaml's; ``here`` is the text from where it stands."""
     if here.startswith("\t"):
         return "a tab stands here; indent with spaces"
     for theirs, ours in _PLAINLY:
@@ -188,9 +188,9 @@ class _Reader:
         start = next(self.events)
         if isinstance(start, StreamEndEvent):
             raise _NotYaml(1, 1, "this file is empty; remove it or write a policy in it")
-        if isinstance(start, DocumentStartEvent) and (start.version or start.tags):
-            line = next(n for n, each in enumerate(text.splitlines(), 1) if each.startswith("%"))
-            raise _NotYaml(line, 1, "directives ('%…') are not used in policy files; remove the line")
+        if directive := _DIRECTIVE.search(text, 0, start.start_mark.index):
+            sentence = "directives ('%…') are not used in policy files; remove the line"
+            raise _NotYaml(*_end_of(text[: directive.start()]), sentence)
         data, place = self.value(next(self.events), 0)
         next(self.events)  # the end of the document
         after = next(self.events)
@@ -206,13 +206,13 @@ class _Reader:
             name = quoted(f"*{event.anchor}")
             self.report(line, column, f"aliases ({name}) are not used here; write the value out")
             return UNREADABLE, Place(line, column)
-        if getattr(event, "ctag", None) is not None:
+        assert isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent)
+        if event.ctag is not None:
             self.report(line, column, "tags ('!…') are not used in policy files; remove it")
         if isinstance(event, ScalarEvent):
             return _scalar(event), Place(line, column)
         if isinstance(event, SequenceStartEvent):
             return self.sequence(Place(line, column), depth)
-        assert isinstance(event, MappingStartEvent)
         return self.mapping(Place(line, column), depth)
 
     def sequence(self, place: Place, depth: int) -> tuple[tuple[Any, ...], Place]:
@@ -260,6 +260,6 @@ def _resolved(text: str) -> Any:
         return _BOOL[text]
     if _INT.fullmatch(text):
         return int(text)
-    return (
-        float(text.lower().replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text) else text
-    )
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return float(text.replace(".", "")) if _NO_NUMBER.fullmatch(text) else text

@@ -22,10 +22,10 @@ def only_raise(
     first: dict[tuple[str, Grain], int] = {}
     for position, each in enumerate(tightenings or ()):
         if both(each.indicator, each.grain):
-            line = document.at(key, position).line
-            other = first.setdefault((each.indicator, each.grain), line)
-            if other != line:
-                sentence = f"{_what(each)} has a level here already, on line {other}; keep one of the two"
+            other = first.setdefault((each.indicator, each.grain), position)
+            if other != position:
+                line = document.at(key, other).line
+                sentence = f"{_what(each)} has a level here already, on line {line}; keep one of the two"
                 yield document.problem((key, position), sentence)
         level = index.words.level(each.level) if each.level else None
         if not isinstance(level, Level) or each.indicator not in index.levels or each.grain is None:
@@ -56,8 +56,9 @@ def problems(document: Document, part: OverlayFile, index: Index) -> Iterator[Pr
     yield from only_raise(document, part.tightens, "tightens", index)
     if part.tightens == () and part.builds_on == ():
         yield document.problem((), "this overlay tightens nothing and builds on none; write 'tightens'")
-    if cycle := index.once(_cycles).get(part.id):
-        item = (part.builds_on or ()).index(cycle[1])
+    cycle = index.once(_cycles).get(part.id)
+    if cycle and part is index.overlays[part.id][1]:  # not where a second file has the same id
+        item = part.builds_on.index(cycle[1])
         sentence = f"these overlays build on each other in a circle: {' → '.join(cycle)}; take one step out"
         yield document.problem(("builds_on", item), sentence)
 
@@ -95,7 +96,7 @@ def _cycles(index: Index) -> dict[str, tuple[str, ...]]:
 def _each_cycle(index: Index) -> Iterator[tuple[str, ...]]:
     done: set[str] = set()
     for start in sorted(each for each in index.overlays if each):
-        path = {} if start in done else {start: iter(_builds_on(start, index))}  # the way here, in order
+        path = {start: iter(_builds_on(start, index))}  # the way here, in order
         while path:
             last = next(reversed(path))
             step = next(path[last], None)
@@ -118,15 +119,21 @@ def _builds_on(overlay: str, index: Index) -> tuple[str, ...]:
 # --------------------------------------------------------------------------- what they make of a level
 
 
-def tightened(overlay: str, index: Index) -> Iterator[TighteningPart]:
-    """What an overlay tightens, with all that it builds on."""
+def foundations(overlay: str, index: Index) -> Iterator[str]:
+    """The overlay and all that it builds on, by id, each once."""
     seen, waiting = {overlay}, [overlay]
     while waiting:
-        _, part = index.overlays[waiting[-1]]
-        below = [each for each in _builds_on(waiting.pop(), index) if each not in seen]
+        id_ = waiting.pop()
+        below = [each for each in _builds_on(id_, index) if each not in seen]
         seen.update(below)
         waiting += below
-        yield from part.tightens or ()
+        yield id_
+
+
+def tightened(overlay: str, index: Index) -> Iterator[TighteningPart]:
+    """What an overlay tightens, with all that it builds on."""
+    for each in foundations(overlay, index):
+        yield from index.overlays[each][1].tightens or ()
 
 
 def fits(overlay: OverlayFile, operation: OperationFile) -> bool:
@@ -156,7 +163,7 @@ def _raised(index: Index) -> dict[str | None, dict[tuple[str, Grain], Level]]:
     """Operation → the strictest level that its overlays give to an indicator at a grain."""
     found: dict[str | None, dict[tuple[str, Grain], Level]] = {each: {} for each in index.operations if each}
     for overlay, (_, part) in index.overlays.items():
-        levels = tuple(_levels(overlay, index)) if overlay else ()
+        levels = tuple(_levels(overlay, index))
         for name, operation in index.operations.items():
             if name and fits(part, operation):
                 for indicator, grain, level in levels:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from dtm_sharing.model import Level
+from dtm_sharing.model import Level, overlay_rule
 from dtm_sharing.policy import signers
 from dtm_sharing.policy.files import AssessmentFile, OperationFile, WaiverFile
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, did_you_mean, quoted
 from dtm_sharing.policy.shape import Document
 from dtm_sharing.policy.spans import both, in_order, overlap
-from dtm_sharing.policy.tighter import fits, tightened
+from dtm_sharing.policy.tighter import fits, foundations
 
 _HoldsIn = Callable[[OperationFile], bool]
 
@@ -57,7 +57,7 @@ def _relaxed(
         if index.whole:
             yield document.problem(path, f"there is no rule {quoted(name)}{did_you_mean(name, rules)}")
         return
-    operation = index.operations.get(part.operation) if part.operation else None
+    operation = index.operations.get(part.operation)
     lowered = index.words.level(part.level) if part.level else None
     if rule.level is Level.SECRET:
         sentence = f"{quoted(name)} asks for Secret, which no waiver relaxes; personal data need IOM Legal"
@@ -74,7 +74,7 @@ def _contradiction(
     document: Document, path: tuple[str | int, ...], rule: str, part: WaiverFile, index: Index
 ) -> Iterator[Problem]:
     """Of two waivers for the same thing at the same time, nobody could say which one counts."""
-    for elsewhere, other in index.once(_by_rule)[rule]:
+    for elsewhere, other in index.once(_by_rule).get(rule, ()):
         if other is part:
             return
         same = (
@@ -107,8 +107,7 @@ def _rules(index: Index) -> dict[str, _Rule]:
     found: dict[str, _Rule] = {}
     for name, word, holds_in in _each_rule(index):
         level = index.words.level(word) if isinstance(word, str) else word
-        # An overlay may have the same rule from two that it builds on.
-        if isinstance(level, Level) and (name not in found or found[name].level < level):
+        if isinstance(level, Level):
             found[name] = _Rule(level, holds_in)
     return found
 
@@ -120,8 +119,11 @@ def _each_rule(index: Index) -> Iterator[tuple[str, Level | str | None, _HoldsIn
     for relation, (_, each) in index.relations.items():
         yield f"relation:{relation}", each.level, _everywhere
     for overlay, (_, part) in index.overlays.items():
-        for item in tightened(overlay, index):
-            yield f"overlay:{overlay}/{item.indicator}@{item.grain}", item.level, partial(fits, part)
+        for brought in foundations(overlay, index):
+            for item in index.overlays[brought][1].tightens or ():
+                if both(item.indicator, item.grain):
+                    rule = overlay_rule(overlay, brought, item.indicator, item.grain)
+                    yield rule, item.level, partial(fits, part)
     for assessment, made in index.assessments.items():
         for item in made.levels or ():
             rule = f"assessment:{assessment}/{item.indicator}@{item.grain}"
@@ -133,4 +135,4 @@ def _everywhere(_operation: OperationFile) -> bool:
 
 
 def _belongs_to(assessment: AssessmentFile, operation: OperationFile) -> bool:
-    return assessment.operation in (operation.id, None)
+    return assessment.operation == operation.id

@@ -290,16 +290,15 @@ def _list(items: Iterable[Any], indent: int) -> Iterator[str]:
     for item in items:
         if isinstance(item, Mapping):
             first, *rest = _mapping(item, indent + 2)
-            yield f"{' ' * indent}- {first.lstrip(' ')}"
+            yield f"{' ' * indent}- {first[indent + 2 :]}"
             yield from rest
         else:
             yield f"{' ' * indent}- {_flow(item)}"
 
 
 def _simple(value: Any) -> bool:
-    """Whether it holds no mapping within another, and no list of them."""
-    items = value.values() if isinstance(value, Mapping) else value
-    return not any(isinstance(each, Mapping) for each in items)
+    """Whether it is no list of mappings."""
+    return not any(isinstance(each, Mapping) for each in value)
 
 
 def _flow(value: Any) -> str:
@@ -312,7 +311,7 @@ def _flow(value: Any) -> str:
 
 def _scalar(value: str | date | int) -> str:
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return str(value).lower()
     text = str(value)
     if isinstance(value, str) and not _is_plain(text):
         return f'"{"".join(map(_escaped, text))}"' if not text.isprintable() else f"'{_doubled(text)}'"

@@ -53,13 +53,11 @@ def _indicators(policy: Policy, rest: str) -> Iterator[Policy]:
 
 def _overlays(policy: Policy, rest: str) -> Iterator[Policy]:
     id_, _, what = rest.rpartition("/")
-    ids = {each.id for each in policy.foundations(policy.overlays[id_])}
+    stands_in = id_.rpartition("+")[2]  # see ``model.overlay_rule``
     for change in (_gone, _secret):
-        others = {
-            each: replace(overlay, tightens=change(overlay.tightens, what)) if each in ids else overlay
-            for each, overlay in policy.overlays.items()
-        }
-        yield replace(policy, overlays=others)
+        overlay = policy.overlays[stands_in]
+        other = replace(overlay, tightens=change(overlay.tightens, what))
+        yield replace(policy, overlays=_with(policy.overlays, stands_in, other))
 
 
 def _assessments(policy: Policy, rest: str) -> Iterator[Policy]:

@@ -29,7 +29,7 @@ _LONGEST = {
     "request": (3 * _YEAR, "three years"),
 }
 
-_ENDING = ("assessment", "waiver", "overlay", "operation", "agreement", "request", "focal-point")
+_ENDING = ("assessment", "level", "waiver", "overlay", "operation", "agreement", "request", "focal-point")
 # Kind -> what it means.
 MEANINGS = {
     "context-changed": "A risk assessment was made in another context than the operation's.",

@@ -28,6 +28,7 @@ from dtm_sharing.model import (
     Source,
     TableProfile,
     Urgency,
+    overlay_rule,
 )
 from dtm_sharing.policy import expected
 from dtm_sharing.policy.expected import Case, FormPart, GivenPart, HoldsPart
@@ -140,11 +141,12 @@ def _audience(text: str) -> Audience:
 def _holdings(policy: Policy, given: GivenPart, audience: Audience) -> tuple[Holding, ...]:
     """What the audience holds, of all that the case says is held: its own, and what everyone has.
 
-    So does the ledger answer, whose entries are counted from 0.
+    For a publication that is all that anybody holds, since it reaches them all. So does the ledger answer,
+    whose entries are counted from 0.
     """
     own = str(PUBLIC) if audience == PUBLIC else policy.agreements[str(audience.agreement)].organization
     told = [(number, _holding(policy, each, own, number)) for number, each in enumerate(given.holds)]
-    return tuple(each for _, each in told if each.holder in {own, str(PUBLIC)})
+    return tuple(each for _, each in told if audience == PUBLIC or each.holder in {own, str(PUBLIC)})
 
 
 def _holding(policy: Policy, held: HoldsPart, own: str, entry: int) -> Holding:
@@ -293,13 +295,18 @@ def _rules_of(policy: Policy, dataset: Dataset) -> Iterator[tuple[str, Source]]:
     for assessment in assessments:
         yield f"assessment:{assessment.id}", assessment.source
     here = [each for each in policy.overlays.values() if _may_hold(each, operation)]
-    tightenings = [(f"assessment:{each.id}", each.levels) for each in assessments]
-    built = ((one, each) for one in here for each in policy.foundations(one))
-    tightenings += [(f"overlay:{one.id}", each.tightens) for one, each in built]
-    for rule, parts in tightenings:
-        for each in parts:
-            if each.indicator in indicators:
-                yield f"{rule}/{each.indicator}@{each.grain}", each.source
+    rules = [
+        (f"assessment:{made.id}/{each.indicator}@{each.grain}", each)
+        for made in assessments
+        for each in made.levels
+    ]
+    rules += [
+        (overlay_rule(one.id, brought.id, each.indicator, each.grain), each)
+        for one in here
+        for brought in policy.foundations(one)
+        for each in brought.tightens
+    ]
+    yield from ((rule, each.source) for rule, each in rules if each.indicator in indicators)
 
 
 def _may_hold(overlay: Overlay, operation: Operation) -> bool:

@@ -1,7 +1,8 @@
 """What ends soon, or has ended and is missed: who has to act, and by which day. It changes no outcome.
 
 What has ended and has a successor is not missed: an assessment that was repeated, an agreement that was
-signed again, a focal point whose office somebody else holds.
+signed again, a focal point whose office somebody else holds. What it alone made stricter is missed all the
+same.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dtm_sharing.model import (
     RequestState,
     Role,
     Source,
+    Tightening,
     Validity,
     Waiver,
     country_of,
@@ -29,6 +31,14 @@ from dtm_sharing.model import (
 
 ROTATE_AFTER = 180  # days that a password lives; DESIGN 6: rotated by date and by turnover
 _DAY = timedelta(days=1)
+
+
+def _moved(day: date, by: timedelta) -> date:
+    """The day so much later or earlier; where the calendar ends, its last or first day."""
+    try:
+        return day + by
+    except OverflowError:
+        return date.max if by > timedelta(0) else date.min
 
 
 class PasswordAge(Protocol):
@@ -67,7 +77,7 @@ class _Day:
 
     @property
     def last(self) -> date:
-        return self.as_of + self.within
+        return _moved(self.as_of, self.within)
 
     def is_due(self, end: date | None) -> bool:
         """Whether it ends by the last day asked about, however long ago that was."""
@@ -75,11 +85,11 @@ class _Day:
 
     def was_lately(self, end: date | None) -> bool:
         """Whether it is due and ended no longer ago than one looks ahead: nobody misses it for ever."""
-        return end is not None and self.is_due(end) and self.as_of - self.within <= end
+        return end is not None and self.is_due(end) and _moved(self.as_of, -self.within) <= end
 
     def after(self, end: date) -> date:
         """The first day on which a successor is needed, and today at the earliest."""
-        return max(end + _DAY, self.as_of)
+        return max(_moved(end, _DAY), self.as_of)
 
     def follows(self, other: tuple[Validity, str], ending: tuple[date, str]) -> bool:
         """Whether something else takes the place of what ends; of several that ended, the last is missed."""
@@ -124,6 +134,7 @@ def lapses(
     day = _Day(policy, as_of, timedelta(days=within))
     found = [
         *_assessments(day),
+        *_stricter_levels(day),
         *_waivers(day),
         *_overlays(day),
         *_operations(day),
@@ -153,8 +164,47 @@ def _assessments(day: _Day) -> Iterator[Lapse]:
             yield Lapse(each.review_by, "assessment", each.id, sentence, who, each.source)
 
 
+def _stricter_levels(day: _Day) -> Iterator[Lapse]:
+    """What an assessment that was repeated made stricter and a later one does not: it goes without a word."""
+    for each in day.policy.assessments.values():
+        if not day.was_lately(each.review_by):
+            continue
+        going = dict.fromkeys(one for id_ in each.datasets for one in _going(day, each, id_))
+        if going:
+            named = ", ".join(f"{one.indicator} at {one.grain} {one.level.label}" for one in going)
+            sentence = (
+                f"The risk assessment is to be reviewed by {each.review_by}, and was repeated; with it goes "
+                f"what no later one makes as strict: {named}. Write it into the later one, or let it go "
+                "knowingly."
+            )
+            who = (*_still(day, each.coordinator), *_still(day, each.sectoral_expert))
+            yield Lapse(each.review_by, "level", each.id, sentence, who, each.source)
+
+
+def _going(day: _Day, lapsing: Assessment, dataset: str) -> Iterator[Tightening]:
+    """Of a dataset that is decided from then on, by another assessment, what nothing else makes as strict."""
+    policy, then = day.policy, day.after(lapsing.review_by)
+    declared = policy.datasets.get(dataset)
+    staying = [
+        each for each in policy.assessments.values() if each.id != lapsing.id and each.covers(dataset, then)
+    ]
+    if declared is None or not staying or not _assessed_anew(day, lapsing, dataset):
+        return
+    operation = policy.operations[declared.operation]
+    others = [one for each in staying for one in each.levels]
+    for overlay in policy.overlays.values():
+        if overlay.holds(operation, then):
+            others += [one for each in policy.foundations(overlay) for one in each.tightens]
+    held = {column.indicator for column in declared.columns}
+    for each in lapsing.levels:
+        same = [one.level for one in others if (one.indicator, one.grain) == (each.indicator, each.grain)]
+        own = policy.indicators[each.indicator].levels.get(each.grain, each.level)
+        if each.indicator in held and max([own, *same]) < each.level:
+            yield each
+
+
 def _assessed_anew(day: _Day, lapsing: Assessment, dataset: str) -> bool:
-    """Whether another assessment covers the dataset from then on: a later one, for an older one knows less."""
+    """Whether a later assessment covers the dataset from then on; an older one knows less."""
     return any(
         day.follows((Validity(each.assessed_on, each.review_by), each.id), (lapsing.review_by, lapsing.id))
         for each in day.policy.assessments.values()
@@ -302,7 +352,7 @@ def _succeeded(day: _Day, leaving: FocalPoint, end: date) -> bool:
 
 def _passwords(day: _Day, passwords: Iterable[PasswordAge], rotate_after: timedelta) -> Iterator[Lapse]:
     for each in passwords:
-        end = each.created_at.date() + rotate_after
+        end = _moved(each.created_at.date(), rotate_after)
         if day.is_due(end):
             made = each.created_at.date()
             sentence = (

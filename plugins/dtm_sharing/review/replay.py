@@ -1,18 +1,23 @@
 """Every recorded decision, made again from what the ledger kept of it, and held against its record.
 
 Policy, profile, day and holdings are those of then; only the engine is today's. So a difference is a record
-or a policy that was altered, or an engine that answers differently: also one with a mistake since mended.
+or a policy that was altered or is gone, or an engine that answers differently: also one with a mistake since
+mended. A record is held against what its entry commits to; whether the entries themselves are unaltered is
+the question of the ledger's verification.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dtm_sharing import classify, gate, records
 from dtm_sharing.errors import SharingError
 from dtm_sharing.model import PUBLIC, DecisionRecord, Holding, Policy
+
+if TYPE_CHECKING:
+    from dtm_sharing.stores.ledger_decisions import Recorded
 
 _NOTHING = "nothing"
 
@@ -31,15 +36,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A decision made again. ``entry``: the number of its ledger entry. Without differences: as recorded."""
+    """A decision made again. Without differences: as recorded."""
 
-    entry: int
-    record: DecisionRecord
+    recorded: Recorded
     differences: tuple[Difference, ...]
 
 
 def replay(
-    recorded: Sequence[tuple[int, DecisionRecord]],
+    recorded: Sequence[Recorded],
     policy_of: Callable[[str], Policy],
     held_by: Callable[[str, int], Sequence[Holding]],
     progress: Callable[[int, int], None] = lambda _done, _all: None,
@@ -47,17 +51,22 @@ def replay(
     """Make each decision again, in the order of the entries.
 
     Args:
-        recorded: entry numbers and records, as the ledger gives them.
+        recorded: as the ledger gives them.
         policy_of: the policy of a digest, from the files that the ledger keeps. Asked once for each.
         held_by: what an organization held when the ledger had so many entries.
         progress: told how many are done, of how many.
     """
     policies: dict[str, Policy | SharingError] = {}
-    for done, (entry, record) in enumerate(recorded):
+    for done, each in enumerate(recorded):
         progress(done, len(recorded))
-        if record.policy_digest not in policies:
-            policies[record.policy_digest] = _read(policy_of, record.policy_digest)
-        yield Replayed(entry, record, tuple(_differences(policies[record.policy_digest], record, held_by)))
+        found: list[Difference] = []
+        if each.altered is not None:
+            found.append(Difference("record", f"in entry {each.entry}", str(each.altered)))
+        if (record := each.record) is not None:
+            if record.policy_digest not in policies:
+                policies[record.policy_digest] = _read(policy_of, record.policy_digest)
+            found += _made_again(policies[record.policy_digest], each, record, held_by)
+        yield Replayed(each, tuple(found))
     progress(len(recorded), len(recorded))
 
 
@@ -66,6 +75,21 @@ def _read(policy_of: Callable[[str], Policy], digest: str) -> Policy | SharingEr
         return policy_of(digest)
     except SharingError as problem:
         return problem
+
+
+def _made_again(
+    policy: Policy | SharingError,
+    recorded: Recorded,
+    record: DecisionRecord,
+    held_by: Callable[[str, int], Sequence[Holding]],
+) -> list[Difference]:
+    """Of an altered row, what makes it another decision; unless it holds what no row of ours does."""
+    try:
+        return list(_differences(policy, record, held_by))
+    except (TypeError, ValueError, KeyError, AttributeError):
+        if recorded.altered is None:
+            raise
+        return []
 
 
 def _differences(

@@ -23,6 +23,7 @@ from dtm_sharing import detect
 from dtm_sharing.classify import identify
 from dtm_sharing.errors import TableUnreadable
 from dtm_sharing.model import Dataset, Grain, Header, Policy, Stage, TableProfile
+from dtm_sharing.stores import regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,7 +276,7 @@ def _open(path: Path, dataset: Dataset) -> _Source:
     if kind not in {".csv", ".xlsx"}:
         raise TableUnreadable(f"{path}: only .csv and .xlsx files can be read as a table")
     try:
-        content = path.read_bytes()
+        content = regular.read(path)
     except FileNotFoundError as error:
         raise TableUnreadable(f"{path}: there is no such file") from error
     except IsADirectoryError as error:

@@ -220,7 +220,7 @@ def _check_projection(connection: Connection, projection: Projection, salt: byte
     while page := _first_entries(connection, projection, start):
         for entry in page:
             body = json.loads(entry["body"])
-            row = _check_row(connection, projection, entry, body, salt)
+            row = check_row(connection, projection, entry, body, salt)
             if projection in (DISPATCH, PUBLICATION):
                 disclosed += _check_state(connection, row, entry["seq"])
         made += len(page)
@@ -236,14 +236,20 @@ def _first_entries(connection: Connection, projection: Projection, start: int) -
     return list(connection.execute(query.order_by(entry.seq).limit(PAGE)).mappings())
 
 
-def _check_row(
+def check_row(
     connection: Connection,
     projection: Projection,
     entry: RowMapping,
     body: Mapping[str, Any],
     salt: bytes,
 ) -> RowMapping:
-    """The row that an entry made, once everything in it is what the entry says or commits to."""
+    """The row that an entry made, once everything in it is what the entry says or commits to.
+
+    ``body``: what the entry says. ``salt``: the ledger's.
+
+    Raises:
+        LedgerAltered: the row is gone, or is not what was recorded; the sentence names its first such field.
+    """
     seq, key, name = entry["seq"], body[projection.keyed_by], projection.table.name
     row = _row(connection, projection.table, key)
     if row is None:

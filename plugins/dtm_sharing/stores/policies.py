@@ -19,12 +19,22 @@ from dtm_sharing import policy
 from dtm_sharing.errors import PolicyInvalid, StoreFailed, UsageProblem
 from dtm_sharing.model import Policy
 from dtm_sharing.policy import Problem
+from dtm_sharing.stores import regular
 
 # Not policy: the generated JSON schemas at the top, and given/expect tests at any depth.
 _SCHEMAS, _TESTS = "schemas", "tests"
 SEAL = "SHA256SUMS"
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _COUNT = re.compile(r"# (\d+) files", re.ASCII)  # sha256sum --check passes over lines that begin with #
+# What a policy file may be; here as well, for whoever only asks for the digest does not load the models.
+_KINDS = frozenset(
+    (
+        *("classification", "indicators", "relations", "operation", "overlay", "waiver", "dataset"),
+        *("assessment", "focal_points", "request", "agreement"),
+    )
+)
+_HEAD = 1 << 16  # bytes of a file that are looked at for its kind, which stands at the top
+_KIND = re.compile(rb"(?:^ *|[{,]\s*)[\"']?kind[\"']?\s*:\s*[\"']?([a-z_]+)", re.MULTILINE)
 _BACKUPS = ("~", ".bak", ".orig", ".rej", ".swp", ".swo", ".tmp")
 
 
@@ -32,7 +42,8 @@ def read_policies(folder: Path) -> Policy:
     """The policy of a sealed folder: every ``*.yaml`` below it, but ``schemas/`` and ``tests/``.
 
     Hidden files and editors' backups are no policy files. A file that looks like one and cannot be read as
-    one (``.yml``, ``.yaml.txt``, no permission) is a problem. So is one that the seal does not have as it is.
+    one is a problem: by its name (``.yml``, ``.yaml.txt``), without permission, or with a policy file's
+    ``kind`` under another name or in one of these folders. So is one that the seal does not have as it is.
 
     Raises:
         UsageProblem: there is no such folder.
@@ -125,7 +136,7 @@ def _seal_problems(folder: Path, files: Mapping[str, bytes], known: Iterable[Pro
         return []
     review = f"review the folder, then run 'dtm-sharing seal {folder}'"
     try:
-        text = (folder / SEAL).read_bytes().decode("utf-8", "surrogateescape")
+        text = regular.read(folder / SEAL).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         sentence = f"the list of this folder's files is missing, so some may be missing too; {review}"
         return [Problem(SEAL, 1, 1, sentence)]
@@ -201,19 +212,54 @@ def _read(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
     problems: list[Problem] = []
     for name, path in _walk(folder, problems):
         is_file = path.is_file()
-        if sentence := _why_not(name, is_file=is_file):
+        aside = _aside(name)
+        sentence = _why_not(name, is_file=is_file) if not aside else None
+        if sentence is None and is_file and (aside or not name.endswith(".yaml")):
+            sentence = _unread(path, aside)
+        if sentence:
             problems.append(Problem(name, 1, 1, sentence))
         # A misnamed file is read all the same, so that what it names is not called missing as well.
-        if is_file and name.lower().endswith((".yaml", ".yml")):
+        if is_file and not aside and name.lower().endswith((".yaml", ".yml")):
             try:
-                files[name] = path.read_bytes()
+                files[name] = regular.read(path)
             except OSError as error:
                 problems.append(Problem(name, 1, 1, f"this file cannot be read: {error.strerror}"))
     return files, problems
 
 
+def _aside(name: str) -> str | None:
+    """The folder without policy files in which a file lies, if it does."""
+    *folders, _ = name.split("/")
+    return _TESTS if _TESTS in folders else _SCHEMAS if folders[:1] == [_SCHEMAS] else None
+
+
+def _unread(path: Path, aside: str | None) -> str | None:
+    """Why a file that is not read is a problem: it holds a policy file, and nobody would miss it."""
+    try:
+        head = regular.read(path, _HEAD)
+    except OSError:
+        return None  # by its name it is none
+    found = _KIND.search(head) if _seems_yaml(head) else None
+    kind = found[1].decode() if found else None
+    if kind not in _KINDS:
+        return None
+    if aside:
+        return f"here no policy file can be read, and this is one of kind '{kind}'; move it out of {aside}"
+    return (
+        f"a policy file's name ends in .yaml, and this is one of kind '{kind}'; rename this file, or begin "
+        "its name with a dot"
+    )
+
+
+def _seems_yaml(head: bytes) -> bool:
+    """Whether it begins with a key, as YAML or JSON do, and not as a page that only shows a policy file."""
+    lines = (each.strip() for each in head.removeprefix(b"\xef\xbb\xbf").splitlines())
+    first = next((each for each in lines if each and not each.startswith((b"#", b"---", b"%"))), b"")
+    return first[:1] in b"{\"'" or (first[:1].islower() and b":" in first)
+
+
 def _walk(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
-    """Every file that may be a policy file, with its name relative to the folder, in order of name."""
+    """Every file but hidden ones and backups, with its name relative to the folder, in order of name."""
 
     def unreadable(error: OSError) -> None:
         name = Path(error.filename).relative_to(folder).as_posix()
@@ -222,10 +268,9 @@ def _walk(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
     for where, folders, names in os.walk(folder, onerror=unreadable):
         here = Path(where)
         within = "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
-        skipped = {_TESTS, _SCHEMAS} if here == folder else {_TESTS}
-        folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in skipped)
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
         for each in folders:
-            if (here / each).is_symlink():
+            if (here / each).is_symlink() and not _aside(f"{within}{each}/"):
                 sentence = "this folder is a link, which is not followed; put its files here"
                 problems.append(Problem(f"{within}{each}", 1, 1, sentence))
         for each in sorted(names):

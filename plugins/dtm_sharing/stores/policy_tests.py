@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dtm_sharing.errors import PolicyInvalid, UsageProblem
 from dtm_sharing.policy import Problem
+from dtm_sharing.stores import regular
 
 TESTS = "tests"
 
@@ -25,7 +26,7 @@ def read_tests(folder: Path) -> dict[str, bytes]:
     problems: list[Problem] = []
     for name in _names(folder):
         try:
-            files[name] = (folder / name).read_bytes()
+            files[name] = regular.read(folder / name)
         except OSError as error:
             problems.append(Problem(name, 1, 1, f"this file cannot be read: {error.strerror}"))
         if not name.endswith(".yaml"):

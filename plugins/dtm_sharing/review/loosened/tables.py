@@ -30,11 +30,11 @@ def datasets(old: Policy, new: Policy) -> Iterator[Loosening]:
     known = Rows(old), Rows(new)
     for id_ in same(old.datasets, new.datasets):
         before, after = old.datasets[id_], new.datasets[id_]
-        once, now = _finder(known[0], before), _finder(known[1], after)
+        found_then, found_now = _finder(known[0], before), _finder(known[1], after)
         rule = f"dataset:{id_}"
-        for sentence in _stands_otherwise(before, after, now):
+        for sentence in _stands_otherwise(before, after, found_now):
             yield Loosening(rule, sentence, after.source)
-        for column, successor in _successors(before, after, once, now):
+        for column, successor in _successors(before, after, found_then, found_now):
             for sentence in _counts_otherwise(before, after, column, successor, new):
                 yield Loosening(rule, sentence, successor.source)
 
@@ -48,7 +48,7 @@ def _finder(rows: Rows, declared: Dataset) -> _Find:
     return lambda text: exact.get(text) or rows.column(declared.id, text)
 
 
-def _stands_otherwise(before: Dataset, after: Dataset, now: _Find) -> Iterator[str]:
+def _stands_otherwise(before: Dataset, after: Dataset, found_now: _Find) -> Iterator[str]:
     """What a table is judged by as a whole. None of it has a stricter side.
 
     By another grain, coarser or finer, other rules count; and what tells the rows apart decides whether the
@@ -60,25 +60,27 @@ def _stands_otherwise(before: Dataset, after: Dataset, now: _Find) -> Iterator[s
         )
     if before.grain is not after.grain:
         yield f"Its rows count as one {after.grain} each, once as one {before.grain}."
-    key = {found.name if (found := now(each)) else each for each in before.key}
+    key = {found.name if (found := found_now(each)) else each for each in before.key}
     if key != set(after.key):
         yield f"Its rows are told apart by {listed(after.key)}, once by {listed(before.key)}."
     if before.header_row != after.header_row:  # a file whose header stands elsewhere need not be whole
         yield f"Its header stands in row {after.header_row}, once in row {before.header_row}."
 
 
-def _successors(before: Dataset, after: Dataset, once: _Find, now: _Find) -> Iterator[tuple[Column, Column]]:
+def _successors(
+    before: Dataset, after: Dataset, found_then: _Find, found_now: _Find
+) -> Iterator[tuple[Column, Column]]:
     """A column as it was declared, and what takes its header now, as a column of its own or what continues.
 
     What neither policy, or only one, declares is for the engine: no rule knows it there.
     """
     pairs = [
-        (once(text), now(text))
+        (found_then(text), found_now(text))
         for each in (*before.columns, *after.columns)
         for text in (*texts(each), *each.spellings)
     ]
-    pairs += [(each, now(text)) for each in before.columns for text in each.continued_by]
-    pairs += [(once(text), each) for each in after.columns for text in each.continued_by]
+    pairs += [(each, found_now(text)) for each in before.columns for text in each.continued_by]
+    pairs += [(found_then(text), each) for each in after.columns for text in each.continued_by]
     for column, successor in dict.fromkeys(pairs):
         if column and successor:
             yield column, successor
