@@ -92,7 +92,7 @@ def test_a_refused_export_fails_at_once_and_says_why_in_one_sentence(finished):
     assert (publish["state"], publish["try_number"]) == ("failed", 1)
     ((task, sentence),) = finished.server.failed_tasks(finished.runs[BLOCKED_DAG]).items()
     assert task == "publish"
-    assert sentence.startswith("Denied: npl/site-assessment for public, 66 of 176 columns")
+    assert sentence.startswith("Denied: npl/site-assessment for public, 72 of 176 columns")
     assert "\n" not in sentence
 
 
