@@ -24,7 +24,7 @@ from dtm_sharing.demo.runner import BLOCKED_DAG, ROUND, ROUND_DAG, airflow, foll
 from dtm_sharing.demo.sample import DATASET
 from dtm_sharing.demo.server import Run, Server
 from dtm_sharing.demo.workspace import Workspace
-from dtm_sharing.model import Level, TableProfile
+from dtm_sharing.model import ColumnLevel, Level, TableProfile
 from dtm_sharing.stores.database import Ledger
 from dtm_sharing.stores.policies import read_policies
 
@@ -51,6 +51,11 @@ class Finished:
         return sorted(self.space.mail.glob("*.eml"))
 
 
+def alone(column: ColumnLevel) -> Level:
+    """What a column is by itself: one that is sensitive only beside others may go once these stay."""
+    return max(each.level for each in column.reasons if not each.rule.startswith("relation:"))
+
+
 def plant(space: Workspace) -> Path:
     """The sample round, each cell of it a canary; the key stays a key."""
     path = space.write_sample_round()
@@ -58,7 +63,7 @@ def plant(space: Workspace) -> Path:
     rows = list(csv.reader(path.read_text("utf-8").splitlines()))
     headers = identify(rows[2], policy.datasets[DATASET])
     labelled = classify(policy, TableProfile(DATASET, headers, len(rows) - 3), datetime.now(UTC).date())
-    words = [OPEN if each.level is Level.PUBLIC else HIDDEN for each in labelled.columns]
+    words = [OPEN if alone(each) is Level.PUBLIC else HIDDEN for each in labelled.columns]
     for number, row in enumerate(rows[3:]):
         row[:] = [f"{word}-{number}-{at}" for at, word in enumerate(words)]
     with path.open("w", newline="", encoding="utf-8") as file:
