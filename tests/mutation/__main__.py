@@ -57,7 +57,12 @@ TESTS = {
     "policy": [
         "unit/test_kinds.py",
         "unit/test_policy.py",
+        "unit/test_policy_expected.py",
         "unit/test_policy_layout.py",
+        "unit/test_policy_papers.py",
+        "unit/test_policy_parts.py",
+        "unit/test_policy_signers.py",
+        "unit/test_policy_writer.py",
         "spec/test_words.py",
         "property/test_policy.py",
         "property/test_expected.py",

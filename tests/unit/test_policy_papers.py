@@ -343,6 +343,17 @@ def test_an_overlay_has_the_rules_of_all_that_it_builds_on():
     assert "there is no rule 'overlay:b+c/site-type@site' (did you mean " in found
 
 
+def test_overlays_are_walked_once_however_many_ways_join_them():
+    """Forty floors with two stairs from each to the next: a million million ways down."""
+    files = whole_files()
+    for floor in range(1, 41):
+        below = (f"floor-{floor - 1:02}-one", f"floor-{floor - 1:02}-two") if floor > 1 else ()
+        for stair in ("one", "two"):
+            name = f"floor-{floor:02}-{stair}"
+            files[f"overlays/{name}.yaml"] = an_overlay(name, "district", *below)
+    assert len(sample_policy(files).overlays) == 81
+
+
 def test_what_is_brought_by_another_overlay_is_a_rule_of_its_own():
     files = whole_files()
     files["overlays/a.yaml"] = an_overlay("a", "district", "b")
@@ -500,6 +511,15 @@ SIGNERS = {
         [(IOM, "role: sectoral-expert", "role: expert")],
         [
             f"{IOM}:10:43: 'expert' is not a role; write one of primary, secondary, sectoral-expert",
+        ],
+    ),
+    "one short number, with zeros before it": (
+        [
+            (IOM, "mobile: '+000 1000001'", "mobile: '120300'"),
+            (IOM, "mobile: '+000 1000003'", "mobile: '00 120-300'"),
+        ],
+        [
+            f"{ASSESSMENT}:8:60: the coordinator and the sectoral expert are the same person; an assessment needs two people",
         ],
     ),
     "one number, written with other signs": (

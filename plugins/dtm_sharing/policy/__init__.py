@@ -62,7 +62,7 @@ def digest(files: Mapping[str, bytes]) -> str:
     total = hashlib.sha256()
     for name, content in sorted((name.encode(errors="surrogateescape"), files[name]) for name in files):
         for each in (name, content):
-            total.update(len(each).to_bytes(8, "big"))
+            total.update(len(each).to_bytes(8))
             total.update(each)
     return f"sha256:{total.hexdigest()}"
 

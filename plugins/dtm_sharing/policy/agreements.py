@@ -168,7 +168,7 @@ def _secret_together(document: Document, part: AgreementFile, index: Index) -> I
         for here in touching:
             if here.document is not document:
                 continue
-            beside = [here, *(each for each in touching if each is not here and _joins(here, each, relation))]
+            beside = [here, *(each for each in touching if _joins(here, each, relation))]
             found = [_first_of(group, beside) for group in relation.groups]
             if all(found):
                 named = " and ".join(

@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -127,9 +127,9 @@ def _empty(name: str, key: str, *, required: bool) -> str:
 
 
 def _required(found: Document, path: Path) -> bool:
-    model = _model_at(type(found.part), path[:-1])
-    # What is no key of a part is an item, or a value of a mapping.
-    return not _is_part(model) or model.model_fields[str(path[-1])].is_required()
+    model = _part(_model_at(type(found.part), path[:-1]))
+    # What is no key of a model is an item, or a value of a mapping.
+    return model is None or model.model_fields[str(path[-1])].is_required()
 
 
 def _sentence(fault: ErrorDetails, name: str, key: str) -> str:
@@ -175,14 +175,15 @@ def plain(annotation: Any) -> Any:
 def _opened(annotation: Any) -> tuple[Any, list[Any]]:
     """The annotation without ``Annotated`` and ``| None``, and what ``Annotated`` says of it."""
     said: list[Any] = []
-    while (origin := get_origin(annotation)) in (Annotated, Union, types.UnionType):
+    while get_origin(annotation) in (Annotated, Union, types.UnionType):
         annotation, *more = (each for each in get_args(annotation) if each is not type(None))
-        said += more if origin is Annotated else []
+        said += more
     return annotation, said
 
 
-def _is_part(annotation: Any) -> TypeGuard[type[Part]]:
-    return isinstance(annotation, type) and issubclass(annotation, Part)
+def _part(annotation: Any) -> type[Part] | None:
+    """The model that the annotation is; None where it is no model."""
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Part) else None
 
 
 def _model_at(model: type[Part], path: Path) -> type[Part]:
@@ -196,8 +197,8 @@ def _model_at(model: type[Part], path: Path) -> type[Part]:
 def below(annotation: Any, step: str | int) -> Any:
     """The annotation of the value at this key, or at any place of a list."""
     annotation = plain(annotation)
-    if _is_part(annotation):
-        return annotation.model_fields[str(step)].annotation
+    if model := _part(annotation):
+        return model.model_fields[str(step)].annotation
     # a tuple[X, ...] or a dict[K, X]
     return get_args(annotation)[0 if isinstance(step, int) else 1]
 
@@ -216,10 +217,10 @@ def _salvaged(model: type[Part], data: Any) -> Part:
 
 def _fitting(annotation: Any, value: Any) -> Any:
     bare = plain(annotation)
-    if _is_part(bare):
-        return _salvaged(bare, value)
-    of = plain(get_args(bare)[0]) if get_origin(bare) is tuple else None
-    if _is_part(of):
+    if model := _part(bare):
+        return _salvaged(model, value)
+    of = _part(plain(get_args(bare)[0])) if get_origin(bare) is tuple else None
+    if of:
         return tuple(_salvaged(of, item) for item in value) if isinstance(value, tuple) else None
     try:
         return TypeAdapter(annotation).validate_python(value, strict=True)
@@ -252,8 +253,8 @@ def _plan(annotation: Any) -> _Plan | None:
     marks = [each for each in said if isinstance(each, Names | Refers | LevelMark)]
     items = keys = values = None
     fields: dict[str, _Plan] = {}
-    if _is_part(annotation):
-        for name, info in annotation.model_fields.items():
+    if model := _part(annotation):
+        for name, info in model.model_fields.items():
             if plan := _plan(Annotated[info.annotation, None, *info.metadata]):
                 fields[name] = plan
     elif get_origin(annotation) is tuple:

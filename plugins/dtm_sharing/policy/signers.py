@@ -117,7 +117,7 @@ def _name(text: str | None) -> tuple[str, ...]:
 
 def _address(text: str | None) -> str:
     """What comes after a + before the @ only sorts the mail of one mailbox."""
-    return re.sub(r"\+[^@]*@", "@", "".join(_plain(text).split()))
+    return re.sub(r"\+[^@]*@", "@", _plain(text))
 
 
 def _number(text: str | None) -> str:
