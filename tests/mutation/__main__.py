@@ -71,7 +71,7 @@ TESTS = {
     ],
 }
 # Random cases per test: few, because they are asked again for every mutant.
-FEWER = {"DTM_ORACLE_CASES": "150", "DTM_RULES_CASES": "60", "DTM_FUZZ_EXAMPLES": "3", "DTM_FUZZ_CASES": "30"}
+FEWER = {"DTM_ORACLE_CASES": "400", "DTM_RULES_CASES": "60", "DTM_FUZZ_EXAMPLES": "3", "DTM_FUZZ_CASES": "30"}
 
 PROJECT = """\
 [tool.pytest.ini_options]
