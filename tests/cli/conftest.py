@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ class Answer:
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _closed_behind_them():
+    """A program that ends closes its ledger; one that is only called leaves that to the collector."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

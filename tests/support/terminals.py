@@ -66,8 +66,10 @@ def on_terminal(
 
 def _screen(terminal: int, typed: str | None) -> str:
     seen, until = b"", time.monotonic() + LONGEST
+    ready = select.poll()  # select() knows no file beyond the 1,024th that is open
+    ready.register(terminal, select.POLLIN)
     while time.monotonic() < until:
-        if not select.select([terminal], [], [], 0.2)[0]:
+        if not ready.poll(200):
             continue
         try:
             got = os.read(terminal, 65536)
