@@ -34,6 +34,7 @@ from dtm_sharing.model import (
     TableProfile,
     Tightening,
     Waiver,
+    assessment_rule,
     overlay_rule,
 )
 
@@ -271,7 +272,7 @@ def _overlaid(policy: Policy, operation: Operation, day: date) -> Iterator[tuple
 def _assessed(assessments: Iterable[Assessment]) -> Iterator[tuple[str, Tightening]]:
     for assessment in assessments:
         for each in assessment.levels:
-            yield f"assessment:{assessment.id}/{each.indicator}@{each.grain}", each
+            yield assessment_rule(assessment.id, each.indicator, each.grain), each
 
 
 def _columns(case: _Case, headers: Iterable[Header], *, assessed: bool) -> Iterator[ColumnLevel]:

@@ -193,9 +193,23 @@ class Relation:
         """Whether it has to do with a table of this grain: one of its own, or a finer one."""
         return any(each.depth <= grain.depth for each in self.grains)
 
+    def groups_of(self, indicators: Collection[str]) -> frozenset[int]:
+        """Which of its groups these indicators are in, by number."""
+        return frozenset(
+            number for number, group in enumerate(self.groups) if any(each in indicators for each in group)
+        )
+
+    def leads(self, indicators: Collection[str]) -> tuple[str, ...]:
+        """Its keys among these, if they are several: a list of sites with their districts, say.
+
+        Such a table leads from one that it is joined to by one key to another, joined to it by the other.
+        """
+        keys = tuple(each for each in self.keys if each in indicators)
+        return keys if len(keys) > 1 else ()
+
     def holds(self, grain: Grain, indicators: Collection[str]) -> bool:
         """Whether a table of this grain with these indicators has at least one of every group."""
-        return self.counts_at(grain) and all(not set(group).isdisjoint(indicators) for group in self.groups)
+        return self.counts_at(grain) and len(self.groups_of(indicators)) == len(self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +244,11 @@ def overlay_rule(overlay: str, brought: str, indicator: str, grain: Grain) -> st
     """
     named = overlay if brought == overlay else f"{overlay}+{brought}"
     return f"overlay:{named}/{indicator}@{grain}"
+
+
+def assessment_rule(assessment: str, indicator: str, grain: Grain) -> str:
+    """Id of the rule that an assessment makes of one level, e.g. ``assessment:npl/round-7/site-gps@site``."""
+    return f"assessment:{assessment}/{indicator}@{grain}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +368,10 @@ class Assessment:
     levels: tuple[Tightening, ...]
     source: Source
 
+    @property
+    def rule(self) -> str:
+        return f"assessment:{self.id}"
+
     def covers(self, dataset: str, day: date) -> bool:
         """Whether it may be relied upon for this dataset on this day; the review date is included."""
         return dataset in self.datasets and self.assessed_on <= day <= self.review_by
@@ -413,6 +436,11 @@ class Pathway:
     destination: tuple[str, ...]  # focal points, one message each; first in order is the primary
     method: Method
     source: Source
+
+    @property
+    def timeline(self) -> str:
+        """When it goes, in the words of Table B."""
+        return "monthly" if self.monthly else f"within {self.within_days} days"
 
 
 @dataclass(frozen=True, slots=True)

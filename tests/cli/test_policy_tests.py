@@ -579,9 +579,26 @@ def test_what_is_invalid_is_an_error_in_the_junit_file(run, policies, tmp_path, 
     assert (answer.code, answer.out, answer.err) == (3, report.read_text("utf-8"), said)
 
 
-@pytest.mark.parametrize("form", ["table", "json", "sarif", "github"])
-def test_what_is_invalid_is_no_answer_in_another_form(run, form):
+@pytest.mark.parametrize("form", ["json", "sarif", "github"])
+def test_what_is_invalid_is_said_in_every_form(run, form):
     answer = run("kind: test\n", options=("--format", form))
+    assert answer.code == 3
+    sentence = "'as_of' is missing from a test file"
+    assert sentence in answer.err
+    if form == "github":
+        assert answer.out.startswith("::error file=")
+        assert sentence in answer.out
+        return
+    found = json.loads(answer.out)
+    if form == "json":
+        assert (found["passed"], found["findings"][0]["sentence"]) == (False, sentence)
+    else:
+        [result, *_] = found["runs"][0]["results"]
+        assert (result["ruleId"], result["message"]["text"]) == ("missing", sentence)
+
+
+def test_a_page_has_nothing_on_what_is_invalid_but_the_problems(run):
+    answer = run("kind: test\n")
     assert (answer.code, answer.out) == (3, "")
 
 

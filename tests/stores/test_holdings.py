@@ -227,6 +227,14 @@ BROKEN = {
     "DELETE FROM dispatch": LedgerAltered,
     "UPDATE ledger_entry SET occurred_at = 'x'": LedgerAltered,
     "DROP TABLE dispatch": StoreFailed,
+    # The entry does not speak of it any more, and its salt is gone: nobody can vouch for the row.
+    "UPDATE ledger_entry SET body = CAST(json_remove(CAST(body AS TEXT), '$.data.sealed.grain') AS BLOB); "
+    "DELETE FROM sealed_field WHERE ref LIKE '%/grain'": LedgerAltered,
+    "UPDATE ledger_entry SET body = CAST('{' AS BLOB)": LedgerAltered,
+    "UPDATE ledger_entry SET body = CAST('[]' AS BLOB)": LedgerAltered,
+    """UPDATE ledger_entry SET body = CAST('{"data": {}}' AS BLOB)""": LedgerAltered,
+    """UPDATE ledger_entry SET body = CAST('{"data": 7}' AS BLOB)""": LedgerAltered,
+    "DELETE FROM ledger_entry WHERE event_type = 'dispatch.intent'": LedgerAltered,
 }
 
 
@@ -234,7 +242,7 @@ BROKEN = {
 def test_what_cannot_be_read_is_never_taken_for_nothing(opened, path, attack):
     send(opened)
     opened.close()
-    tamper(path, attack)
+    tamper(path, *attack.split("; "))
     with pytest.raises(BROKEN[attack]):
         open_ledger(path).held("scpa")
 

@@ -428,7 +428,7 @@ WRONG_SHAPE = {
         SCPA,
         "role: secondary",
         "role: secondery",
-        "8:36: 'secondery' is not a role (did you mean 'secondary'?)",
+        "8:36: what 'role' says is not a role (did you mean 'secondary'?)",
     ),
     "e-mail": bad(
         SCPA,

@@ -510,7 +510,7 @@ SIGNERS = {
     "a role that is none is only that": (
         [(IOM, "role: sectoral-expert", "role: expert")],
         [
-            f"{IOM}:10:43: 'expert' is not a role; write one of primary, secondary, sectoral-expert",
+            f"{IOM}:10:43: what 'role' says is not a role; write one of primary, secondary, sectoral-expert",
         ],
     ),
     "one short number, with zeros before it": (
@@ -532,6 +532,62 @@ SIGNERS = {
         ],
     ),
 }
+
+
+NAME = "Some {Body} Named"
+PERSON = "id: xyz/iom-protection-expert"
+NAMES = {  # a name where something else of a person belongs, or where a person's id does
+    "id": (
+        (IOM, PERSON, f"id: '{NAME}'"),
+        "what 'id' says is not an id here; write <country>/<name> in small",
+    ),
+    "role": (
+        (IOM, "role: sectoral-expert", f"role: '{NAME}'"),
+        "what 'role' says is not a role; write one of primary, secondary, sectoral-expert",
+    ),
+    "day": (
+        (IOM, PERSON, f"{PERSON}, in_office_until: '{NAME}'"),
+        "what 'in_office_until' says is not a date; write YYYY-MM-DD",
+    ),
+    "day with a clock": (
+        (IOM, PERSON, f"{PERSON}, in_office_until: '2027-01-01 {NAME} 10:00'"),
+        "what 'in_office_until' says has a clock; a policy date is a whole day: write 2027-01-01",
+    ),
+    "key": ((IOM, PERSON, f"{PERSON}, '{NAME}': x"), "this is not a key of a focal point"),
+    "assessor": (
+        (ASSESSMENT, "coordinator: xyz/iom-primary", f"coordinator: '{NAME}'"),
+        "what 'coordinator' says is not an id here; write <country>/<name> in small",
+    ),
+    "recipient": (
+        (AGREEMENT, "destination: [xyz/scpa-primary]", f"destination: ['{NAME}', '{NAME}']"),
+        "what an item of 'destination' says is not an id here; write <country>/<name> in small",
+    ),
+    "signer": (
+        (AGREEMENT, "iom: xyz/iom-primary", f"iom: '{NAME}'"),
+        "what 'iom' says is not an id here; write <country>/<name> in small",
+    ),
+}
+
+
+@pytest.mark.parametrize("where", NAMES)
+def test_a_name_in_a_wrong_place_of_a_person_is_not_repeated(where):
+    change, sentence = NAMES[where]
+    found = problems(changed(sample_files(), change))
+    assert any(sentence in each for each in found), found
+    assert not [each for each in found if "Body" in each]
+
+
+def test_what_is_written_twice_where_ids_of_people_belong_is_not_repeated():
+    found = problems(
+        changed(sample_files(), (IOM, PERSON, f"id: '{NAME}'"), (IOM, "id: xyz/iom-primary", f"id: '{NAME}'"))
+    )
+    assert len([each for each in found if "what 'id' says is not an id here" in each]) == 2
+    assert not [each for each in found if "Body" in each]
+
+
+def test_a_misspelled_key_of_a_person_is_named():
+    found = problems(changed(sample_files(), (IOM, "role: sectoral-expert", "rolle: sectoral-expert")))
+    assert found == [f"{IOM}:10:37: 'rolle' is not a key of a focal point (did you mean 'role'?)"]
 
 
 @pytest.mark.parametrize("name", SIGNERS)

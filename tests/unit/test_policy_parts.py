@@ -4,7 +4,7 @@
 
 from datetime import date
 from types import SimpleNamespace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import pytest
 from pydantic import Field
@@ -313,10 +313,13 @@ def test_a_person_is_in_office_from_the_first_day_to_the_last(since, until, day,
 def test_one_of_takes_its_words_and_makes_of_them_what_it_is_told():
     read = files.one_of("a fruit", ["apple", "pear"]).func
     assert [read("apple"), read(("no", "text")), read(7)] == ["apple", ("no", "text"), 7]
-    with pytest.raises(ValueError, match=r"^'aple' is not a fruit \(did you mean 'apple'\?\)$"):
-        read("aple")
-    with pytest.raises(ValueError, match=r"^'7' is not a fruit; write one of apple, pear$"):
-        read("7")
+    for word, sentence in (
+        ("aple", "{value} is not a fruit (did you mean 'apple'?)"),
+        ("7", "{value} is not a fruit; write one of apple, pear"),
+    ):
+        with pytest.raises(ValueError, match="is not a fruit") as found:
+            read(word)
+        assert found.value.context == {"sentence": sentence, "value": word, "below": ()}
     assert files.one_of("a role", Role, Role).func("primary") is Role.PRIMARY
 
 
@@ -326,9 +329,13 @@ def test_a_fault_in_our_words_prints_them():
 
 def test_a_list_whose_item_stands_twice_says_which_and_where():
     assert files.distinct(("a", "b")) == ("a", "b")
-    with pytest.raises(ValueError, match=r"^'b' stands twice in this list$") as found:
+    with pytest.raises(ValueError, match="stands twice in this list") as found:
         files.distinct(("a", "b", "c", "b"))
-    assert found.value.context == {"sentence": "'b' stands twice in this list", "below": (3,)}
+    assert found.value.context == {
+        "sentence": "{value} stands twice in this list",
+        "value": "b",
+        "below": (3,),
+    }
 
 
 # ------------------------------------------------------------------------------- what the files become
@@ -669,7 +676,7 @@ class Shelf(files.Part):
     kind: Literal["shelf"]
     crates: tuple[Crate, ...]
     first: Crate
-    width: int = 7
+    width: Annotated[int, Field(ge=1)] = 7
     row: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -679,7 +686,8 @@ def shelf(content):
 
 def test_what_is_below_an_annotation():
     assert shape.plain(Annotated[Annotated[int, "a"] | None, "b"]) is int
-    assert shape.below(Annotated[Shelf | None, "a"], "first") is Crate
+    assert shape.plain(shape.below(Annotated[Shelf | None, "a"], "first")) is Crate
+    assert Field(ge=1).metadata[0] in get_args(shape.below(Shelf, "width"))
     assert [shape.below(tuple[int, ...], 3), shape.below(dict[int, str], "x")] == [int, str]
 
 

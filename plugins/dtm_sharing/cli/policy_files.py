@@ -19,13 +19,12 @@ from dtm_sharing.cli.options import (
     today,
     type_path,
 )
-from dtm_sharing.cli.reports import Finding, Severity, located
+from dtm_sharing.cli.reports import Finding, located
 from dtm_sharing.cli.terminal import emit, emit_data, plain, replace_file
 from dtm_sharing.errors import PolicyInvalid, StoreFailed
 
 if TYPE_CHECKING:
-    from dtm_sharing.model import Policy, Source
-    from dtm_sharing.policy import Problem
+    from dtm_sharing.model import Policy
 
 INVALID = PolicyInvalid.exit_code
 WOULD_CHANGE = 1
@@ -85,24 +84,23 @@ def validate(*, folder: Path | None, form: str, output: Path | None, fail_on: st
 
 def _judged(folder: Path, as_of: date) -> tuple[Policy | None, list[Finding]]:
     """The policy, if it is one, and all that is to be said of it."""
-    from dtm_sharing.policy import Problem
-    from dtm_sharing.policy.kinds import kind_of
     from dtm_sharing.review.doubts import doubts
 
     try:
         policy = load_policy(folder)
     except PolicyInvalid as invalid:
-        problems = [each for each in invalid.problems if isinstance(each, Problem)]
-        return None, [
-            _finding(folder, each, kind_of(each.sentence), "error", each.sentence) for each in problems
-        ]
+        return None, reports.of_problems(folder, invalid)
     return policy, [
-        _finding(folder, each.source, each.kind, "warning", each.sentence) for each in doubts(policy, as_of)
+        Finding(
+            located(folder, each.source.file),
+            each.source.line,
+            each.source.column,
+            each.kind,
+            "warning",
+            each.sentence,
+        )
+        for each in doubts(policy, as_of)
     ]
-
-
-def _finding(folder: Path, place: Problem | Source, kind: str, level: Severity, sentence: str) -> Finding:
-    return Finding(located(folder, place.file), place.line, place.column, kind, level, sentence)
 
 
 def _report(folder: Path, policy: Policy | None, found: Sequence[Finding], form: str, fail_on: str) -> str:

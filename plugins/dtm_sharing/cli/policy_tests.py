@@ -70,11 +70,10 @@ def test(  # noqa: PLR0913 - one parameter per option
         policy = read_policies(folder)
         cases = expected.parse(read_tests(folder), policy)
     except PolicyInvalid as invalid:
-        report = _invalid_junit(folder, invalid)
         if junit is not None:  # else whoever reads it takes the last run's for this one's
-            replace_file(junit, report, "report")
-        if form == "junit":
-            emit_data(report)
+            replace_file(junit, _invalid(folder, invalid, "junit"), "report")
+        if form != "table":
+            emit_data(_invalid(folder, invalid, form))
         raise
     judged = [judge(policy, each, as_of) for each in cases]
     covered = coverage(policy, judged)
@@ -86,26 +85,21 @@ def test(  # noqa: PLR0913 - one parameter per option
     return 0 if page.passed else FAILED
 
 
-def _invalid_junit(folder: Path, invalid: PolicyInvalid) -> str:
-    """A report in which each file that is invalid is an error."""
-    from dtm_sharing.policy import Problem
-    from dtm_sharing.policy.kinds import kind_of
+def _invalid(folder: Path, invalid: PolicyInvalid, form: str) -> str:
+    """A report of the files that are invalid: nothing was tried."""
+    from dtm_sharing.policy import kinds
 
-    found = [
-        Finding(
-            located(folder, each.file),
-            each.line,
-            each.column,
-            kind_of(each.sentence),
-            "error",
-            each.sentence,
-        )
-        for each in invalid.problems
-        if isinstance(each, Problem)
-    ]
-    return reports.as_junit(
-        "policy tests", [replace(each, broken=True) for each in reports.by_file(found, ())]
-    )
+    found = reports.of_problems(folder, invalid)
+    match form:
+        case "json":
+            return reports.as_json(found, passed=False)
+        case "sarif":
+            return reports.as_sarif(found, {**kinds.meanings(), **_MEANINGS})
+        case "github":
+            return reports.as_github(found)
+        case _:
+            files = [replace(each, broken=True) for each in reports.by_file(found, ())]
+            return reports.as_junit("policy tests", files)
 
 
 class _Page:

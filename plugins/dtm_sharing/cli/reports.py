@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from dtm_sharing.cli.shapes import as_json as json_page
 from dtm_sharing.cli.terminal import plain
+from dtm_sharing.errors import PolicyInvalid
 
 Severity = Literal["error", "warning", "note"]
 
@@ -68,6 +69,25 @@ def located(folder: Path, file: str) -> str:
     path = os.path.relpath(folder / file)
     inside = path != os.pardir and not path.startswith(os.pardir + os.sep)
     return Path(path).as_posix() if inside else (folder / file).absolute().as_posix()
+
+
+def of_problems(folder: Path, invalid: PolicyInvalid) -> list[Finding]:
+    """What is wrong with a policy folder, each at its place."""
+    from dtm_sharing.policy import Problem
+    from dtm_sharing.policy.kinds import kind_of
+
+    return [
+        Finding(
+            located(folder, each.file),
+            each.line,
+            each.column,
+            kind_of(each.sentence),
+            "error",
+            each.sentence,
+        )
+        for each in invalid.problems
+        if isinstance(each, Problem)
+    ]
 
 
 def as_lines(findings: Iterable[Finding]) -> str:

@@ -32,7 +32,7 @@ def rules(case: Case, judged: Judgement) -> tuple[tuple[str, Source], ...]:
     found |= {(f"operation:{operation.id}", operation.source)}
     found |= {(f"waiver:{each}", policy.waivers[each].source) for each in waivers(judged.classification)}
     found |= {
-        (f"assessment:{each.id}", each.source)
+        (each.rule, each.source)
         for each in policy.assessments.values()
         if each.covers(classification.dataset, classification.as_of) and each.context == operation.context
     }

@@ -44,7 +44,6 @@ class Beside:
     """
 
     policy: Policy
-    dataset: Dataset
     as_of: date
     known: bool
     tables: tuple[Holding, ...]
@@ -86,10 +85,7 @@ def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is re
             once.setdefault((each.dataset, each.round, each.holder, each.grain, each.indicators), each)
     tables = tuple(once.values())
     touched = [
-        each
-        for each in policy.relations.values()
-        if any(one in indicators for group in each.groups for one in group)
-        or sum(one in indicators for one in each.keys) > 1
+        each for each in policy.relations.values() if each.groups_of(indicators) or each.leads(indicators)
     ]
     named = frozenset(each for one in touched for each in chain(one.keys, *one.groups))
     alike: dict[_Kind, list[int]] = defaultdict(list)
@@ -97,7 +93,6 @@ def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is re
         alike[each.grain, named.intersection(each.indicators), _reader(each, audience)].append(at)
     return Beside(
         policy=policy,
-        dataset=dataset,
         as_of=as_of,
         known=held is not None,
         tables=tables,

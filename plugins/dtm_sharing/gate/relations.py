@@ -91,8 +91,8 @@ def together(
     It has nothing to do with a table that is in none of its groups, unless that leads from one held table
     to another: then it is what completes the relation.
     """
-    own = _groups(relation, present)
-    leads = () if own else _leading(relation, present)
+    own = relation.groups_of(present)
+    leads = () if own else relation.leads(present)
     if not (own or leads) or not relation.counts_at(classification.grain):
         return None
     for reader in (None, *beside.readers) if relation.level is Level.SECRET else (None,):
@@ -105,12 +105,6 @@ def together(
             waiver = _waiver(beside, relation, adds)
             return Together(relation, waiver.level if waiver else relation.level, waiver, adds)
     return None
-
-
-def _leading(relation: Relation, present: Collection[str]) -> tuple[str, ...]:
-    """The keys of a table that has several of them: a list of sites with their districts, say."""
-    keys = tuple(each for each in relation.keys if each in present)
-    return keys if len(keys) > 1 else ()
 
 
 def _joined(beside: Beside, relation: Relation, present: Collection[str], reader: str | None) -> list[Seen]:
@@ -180,16 +174,9 @@ def _holds_in_full(relation: Relation, columns: _Columns) -> bool:
 def _touched(beside: Beside, classification: Classification, present: Collection[str]) -> Iterator[Relation]:
     """The relations that have to do with this table, in order of their ids."""
     for _, relation in sorted(beside.policy.relations.items()):
-        touched = _groups(relation, present) or _leading(relation, present)
+        touched = relation.groups_of(present) or relation.leads(present)
         if touched and relation.counts_at(classification.grain):
             yield relation
-
-
-def _groups(relation: Relation, indicators: Collection[str]) -> frozenset[int]:
-    """Which of the relation's groups these indicators are in, by number."""
-    return frozenset(
-        number for number, group in enumerate(relation.groups) if any(each in indicators for each in group)
-    )
 
 
 def _by_indicator(columns: Iterable[ColumnLevel]) -> _Columns:
@@ -212,10 +199,10 @@ def _sentences(
     """
     relation = found.relation
     sides: dict[frozenset[int], list[str]] = defaultdict(list)
-    if not _groups(relation, columns):
-        sides[frozenset()] = sorted(_leading(relation, columns))
+    if not relation.groups_of(columns):
+        sides[frozenset()] = sorted(relation.leads(columns))
     for each in sorted({each for group in relation.groups for each in group if each in columns}):
-        sides[_groups(relation, [each])].append(each)
+        sides[relation.groups_of([each])].append(each)
     relaxed = f"; {found.waiver.says(relation.level)}" if found.waiver else ""
     for side, indicators in sides.items():
         others = {each for n, group in enumerate(relation.groups) if n not in side for each in group}

@@ -18,7 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from dtm_sharing.model import Grain, Level, Method, RequestState, Role, Urgency
-from dtm_sharing.policy.problems import instead, quoted
+from dtm_sharing.policy.problems import instead
 
 # ------------------------------------------------------------------------------------- marks and words
 
@@ -37,13 +37,20 @@ class Refers:
     kind: str
 
 
+IS_A_PERSON = Refers("focal point")
+
+
 class LevelMark:
     """This text is a level of Table A, or another agency's word for one."""
 
 
-def wrong(sentence: str) -> PydanticCustomError:
-    """A fault whose sentence is ours, not pydantic's."""
-    return PydanticCustomError("ours", "{sentence}", {"sentence": sentence})
+def wrong(sentence: str, value: object = "", *, below: tuple[int, ...] = ()) -> PydanticCustomError:
+    """A fault whose sentence is ours, not pydantic's.
+
+    ``{value}`` in it stands for the value, which is quoted unless it is in a place of a person's. ``below``:
+    where in the value the fault is.
+    """
+    return PydanticCustomError("ours", "{sentence}", {"sentence": sentence, "value": value, "below": below})
 
 
 def one_of(noun: str, words: Iterable[str], make: Callable[[str], Any] = str) -> BeforeValidator:
@@ -51,7 +58,7 @@ def one_of(noun: str, words: Iterable[str], make: Callable[[str], Any] = str) ->
 
     def read(value: Any) -> Any:
         if isinstance(value, str) and value not in known:
-            raise wrong(f"{quoted(value)} is not {noun}{instead(value, known)}")
+            raise wrong(f"{{value}} is not {noun}{instead(value, known)}", value)
         return make(value) if isinstance(value, str) else value
 
     return BeforeValidator(read)
@@ -68,7 +75,7 @@ def _day(value: Any) -> Any:
     with suppress(ValueError):
         if isinstance(value, str) and _DAY.fullmatch(value):
             return date.fromisoformat(value)
-    raise wrong(_no_day(str(value)))
+    raise wrong(_no_day(str(value)), value)
 
 
 def _no_day(text: str) -> str:
@@ -78,8 +85,8 @@ def _no_day(text: str) -> str:
     what = [name for name, mark in (("a clock", _CLOCK), ("a time zone", _ZONE)) if mark.search(more)]
     if what and (day or _CLOCK.match(text)):
         write = f"write {day.group()}" if day else "write YYYY-MM-DD"
-        return f"{quoted(text)} has {' and '.join(what)}; a policy date is a whole day: {write}"
-    return f"{quoted(text)} is not a date; write YYYY-MM-DD"
+        return f"{{value}} has {' and '.join(what)}; a policy date is a whole day: {write}"
+    return "{value} is not a date; write YYYY-MM-DD"
 
 
 HIGH_URGENCY = (
@@ -98,18 +105,14 @@ def _encoding(value: str) -> str:
     try:
         "".encode(value)
     except (LookupError, ValueError) as error:
-        raise wrong(f"{quoted(value)} is not a text encoding; write e.g. utf-8, cp1252 or latin-1") from error
+        raise wrong("{value} is not a text encoding; write e.g. utf-8, cp1252 or latin-1", value) from error
     return value
 
 
 def distinct(items: tuple[str, ...]) -> tuple[str, ...]:
     for position, item in enumerate(items):
         if item in items[:position]:
-            raise PydanticCustomError(
-                "ours",
-                "{sentence}",
-                {"sentence": f"{quoted(item)} stands twice in this list", "below": (position,)},
-            )
+            raise wrong("{value} stands twice in this list", item, below=(position,))
     return items
 
 
@@ -125,7 +128,7 @@ COUNTRY = r"^[A-Z]{3}$"
 LANGUAGE = r"^[a-z]{2,3}$"
 HXL = r"^#\S"
 
-# What a text that fits no pattern must be (TEXT: not empty). Nothing that describes a person is quoted.
+# What a text that fits no pattern must be (TEXT: not empty).
 SHOULD_BE = {
     SLUG: "{value} is not an id here; use small letters, digits and single hyphens, as in site-type",
     SCOPED: "{value} is not an id here; write <country>/<name> in small letters, as in npl/site-assessment",
@@ -159,7 +162,7 @@ LevelWord = Annotated[str, Field(pattern=TEXT), WithJsonSchema(_LEVEL_SCHEMA), L
 IndicatorRef = Annotated[str, Field(pattern=SLUG), Refers("indicator")]
 OperationRef = Annotated[str, Field(pattern=SCOPED), Refers("operation")]
 DatasetRef = Annotated[str, Field(pattern=SCOPED), Refers("dataset")]
-PersonRef = Annotated[str, Field(pattern=SCOPED), Refers("focal point")]
+PersonRef = Annotated[str, Field(pattern=SCOPED), IS_A_PERSON]
 OrganizationRef = Annotated[str, Field(pattern=SLUG), Refers("organization")]
 RequestRef = Annotated[str, Field(pattern=SCOPED), Refers("request")]
 OverlayRef = Annotated[str, Field(pattern=EITHER), Refers("overlay")]
@@ -203,6 +206,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     noun: ClassVar[str]  # "'x' is not a key of <noun>"
     gone: ClassVar[Mapping[str, str]] = {}  # a key that it once had -> what to do instead
+    personal: ClassVar[bool] = False  # it describes a person: nothing that is wrong in it is quoted
 
 
 # ------------------------------------------------------------------------------------------ the kinds
@@ -458,6 +462,7 @@ class AssessmentFile(Part):
 
 class PersonPart(Part):
     noun = "a focal point"
+    personal = True
     id: Annotated[str, Field(pattern=SCOPED), Names("focal point")]
     role: Annotated[Role, one_of("a role", Role, Role)]
     title: Line

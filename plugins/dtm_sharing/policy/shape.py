@@ -9,10 +9,11 @@ from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from dtm_sharing.model import Source
-from dtm_sharing.policy.files import KINDS, SHOULD_BE, TEXT, LevelMark, Names, Part, Refers
+from dtm_sharing.policy.files import IS_A_PERSON, KINDS, SHOULD_BE, TEXT, LevelMark, Names, Part, Refers
 from dtm_sharing.policy.problems import Problem, did_you_mean, instead, nearest, quoted
 from dtm_sharing.policy.texts import EMPTY, UNREADABLE, Place, Text
 
@@ -103,12 +104,13 @@ def _problem(found: Document, fault: ErrorDetails) -> Problem:
         if name in model.gone:
             return found.problem_at_key(path, f"{key} is no key of {model.noun} any more: {model.gone[name]}")
         known = did_you_mean(name, model.model_fields)
-        return found.problem_at_key(path, f"{key} is not a key of {model.noun}{known}")
+        which = "this" if model.personal and not known else key
+        return found.problem_at_key(path, f"{which} is not a key of {model.noun}{known}")
     if fault["type"] == "missing":
         return found.problem(path[:-1], _missing(name, _model_at(type(found.part), path[:-1])))
     if fault["input"] is EMPTY:
         return found.problem_at_key(path, _empty(name, key, required=_required(found, path)))
-    return found.problem(path, _sentence(fault, name, key))
+    return found.problem(path, _sentence(fault, name, key, quote=not _personal(type(found.part), path)))
 
 
 _BOTH_HALVES = "an assessment weighs both the risk of sharing and the risk of not sharing"
@@ -132,16 +134,28 @@ def _required(found: Document, path: Path) -> bool:
     return model is None or model.model_fields[str(path[-1])].is_required()
 
 
-def _sentence(fault: ErrorDetails, name: str, key: str) -> str:
+def _personal(model: type[Part], path: Path) -> bool:
+    """Whether this is said of a person, or stands for a person's id: somebody's name may be written there."""
+    annotation: Any = model
+    for step in path:
+        part = _part(plain(annotation))
+        if part and part.personal:
+            return True
+        annotation = below(annotation, step) if step != KEY else annotation
+    return IS_A_PERSON in _opened(annotation)[1]
+
+
+def _sentence(fault: ErrorDetails, name: str, key: str, *, quote: bool) -> str:
     """What is wrong with a value. ``tests/unit/test_policy.py`` has one bad input for each line here."""
     context, value = fault.get("ctx", {}), fault["input"]
+    hidden = f"what {key} says"
     match fault["type"]:
         case "ours":
-            return str(context["sentence"])
+            return str(context["sentence"]).format(value=quoted(context["value"]) if quote else hidden)
         case "string_pattern_mismatch":
             if context["pattern"] == TEXT:
                 return _empty(name, key, required=True)
-            return SHOULD_BE[context["pattern"]].format(value=quoted(value), key=key)
+            return SHOULD_BE[context["pattern"]].format(value=quoted(value) if quote else hidden, key=key)
         case "string_type" | "literal_error" | "date_type" | "is_instance_of":
             return f"{key} must be one text" + (
                 "" if isinstance(value, tuple | dict) else "; put it in quotes"
@@ -198,9 +212,14 @@ def below(annotation: Any, step: str | int) -> Any:
     """The annotation of the value at this key, or at any place of a list."""
     annotation = plain(annotation)
     if model := _part(annotation):
-        return model.model_fields[str(step)].annotation
+        return _annotation(model.model_fields[str(step)])
     # a tuple[X, ...] or a dict[K, X]
     return get_args(annotation)[0 if isinstance(step, int) else 1]
+
+
+def _annotation(info: FieldInfo) -> Any:
+    """The annotation of a key as it was written: pydantic keeps what ``Annotated`` said apart."""
+    return Annotated[info.annotation, None, *info.metadata]
 
 
 def _salvaged(model: type[Part], data: Any) -> Part:
@@ -209,7 +228,7 @@ def _salvaged(model: type[Part], data: Any) -> Part:
     values: dict[str, Any] = {}
     for name, info in model.model_fields.items():
         if name in data or info.is_required():
-            values[name] = _fitting(Annotated[info.annotation, None, *info.metadata], data.get(name))
+            values[name] = _fitting(_annotation(info), data.get(name))
         else:
             values[name] = info.default
     return model.model_construct(**values)
@@ -255,7 +274,7 @@ def _plan(annotation: Any) -> _Plan | None:
     fields: dict[str, _Plan] = {}
     if model := _part(annotation):
         for name, info in model.model_fields.items():
-            if plan := _plan(Annotated[info.annotation, None, *info.metadata]):
+            if plan := _plan(_annotation(info)):
                 fields[name] = plan
     elif get_origin(annotation) is tuple:
         items = _plan(get_args(annotation)[0])

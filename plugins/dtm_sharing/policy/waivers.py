@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from dtm_sharing.model import Level, overlay_rule
+from dtm_sharing.model import Level, assessment_rule, overlay_rule
 from dtm_sharing.policy import signers
 from dtm_sharing.policy.files import AssessmentFile, OperationFile, WaiverFile
 from dtm_sharing.policy.index import Index
@@ -126,7 +126,7 @@ def _each_rule(index: Index) -> Iterator[tuple[str, Level | str | None, _HoldsIn
                     yield rule, item.level, partial(fits, part)
     for assessment, made in index.assessments.items():
         for item in made.levels or ():
-            rule = f"assessment:{assessment}/{item.indicator}@{item.grain}"
+            rule = assessment_rule(assessment, item.indicator, item.grain)
             yield rule, item.level, partial(_belongs_to, made)
 
 

@@ -240,7 +240,7 @@ def _agreement(each: model.Agreement) -> Content:
     pathways = [
         {
             "urgency": path.urgency,
-            "timeline": "monthly" if path.monthly else f"within {path.within_days} days",
+            "timeline": path.timeline,
             "share": [{"dataset": share.dataset, "indicators": share.indicators} for share in path.shares],
             "destination": path.destination,
             "method": path.method,

@@ -28,6 +28,7 @@ from dtm_sharing.model import (
     Source,
     TableProfile,
     Urgency,
+    assessment_rule,
     overlay_rule,
 )
 from dtm_sharing.policy import expected
@@ -293,10 +294,10 @@ def _rules_of(policy: Policy, dataset: Dataset) -> Iterator[tuple[str, Source]]:
             yield f"indicator:{id_}@{grain}", policy.indicators[id_].source
     assessments = [each for each in policy.assessments.values() if dataset.id in each.datasets]
     for assessment in assessments:
-        yield f"assessment:{assessment.id}", assessment.source
+        yield assessment.rule, assessment.source
     here = [each for each in policy.overlays.values() if _may_hold(each, operation)]
     rules = [
-        (f"assessment:{made.id}/{each.indicator}@{each.grain}", each)
+        (assessment_rule(made.id, each.indicator, each.grain), each)
         for made in assessments
         for each in made.levels
     ]

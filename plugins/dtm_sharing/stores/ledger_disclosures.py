@@ -15,13 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
-from dtm_sharing import ledger
 from dtm_sharing.errors import LedgerAltered, StoreFailed, UsageProblem
 from dtm_sharing.model import Disclosure, DispatchState, Entry, Event, Holding, Publication
 from dtm_sharing.stores import ledger_rows as rows
 from dtm_sharing.stores import ledger_tables as tables
 from dtm_sharing.stores.ledger_book import Book, entry_of, one, size, update
-from dtm_sharing.stores.ledger_projections import PUBLICATION
+from dtm_sharing.stores.ledger_projections import DISCLOSING, PUBLICATION
 
 
 class HoldingsChanged(StoreFailed):
@@ -208,18 +207,23 @@ def _check_recorded(connection: Connection, extracts: Mapping[int, RowMapping]) 
     refs = [f"{row['key']}/{each}" for row in extracts.values() for each in _OF_A_RELATION]
     sealed = sa.select(field.ref, field.salt).where(field.ref.in_(refs))
     salts = dict(iter(connection.execute(sealed)))
-    for seq, body in connection.execute(sa.select(entry.seq, entry.body).where(entry.seq.in_(extracts))):
-        row, said = extracts[seq], json.loads(body)["data"]
+    entries = sa.select(entry.seq, entry.event_type, entry.body).where(entry.seq.in_(extracts))
+    for seq, kind, body in connection.execute(entries):
+        row = extracts[seq]
         for each in _OF_A_RELATION:
-            salt = salts.get(f"{row['key']}/{each}")
-            recorded = said.get(each, said["sealed"].get(each))
-            value = str(row[each])
-            if recorded not in (value, salt and ledger.commitment(value.encode(), salt).hex()):
+            if not _says(kind, body, each, row[each], salts.get(f"{row['key']}/{each}")):
                 raise LedgerAltered(
                     f"the row of entry {seq} was altered: {each} is not what was recorded; run the ledger's "
                     "verification",
                     seq,
                 )
+
+
+def _says(kind: str, body: bytes, name: str, value: Any, salt: bytes | None) -> bool:
+    try:
+        return DISCLOSING[kind].agrees(json.loads(body)["data"], name, value, salt)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False  # whatever it is, it is no entry that we wrote
 
 
 def _moves(connection: Connection, organization: str, before: int) -> dict[str, tuple[int, str, str]]:

@@ -42,13 +42,26 @@ class Projection:
         self, row: Mapping[str, Any], salts: Mapping[str, bytes], ledger_salt: bytes, pid: str | None
     ) -> dict[str, Any]:
         """What the entry of a row says; made when it is written, and again when it is verified."""
-        seals = {name: ledger.commitment(str(row[name]).encode(), salts[name]).hex() for name in self.sealed}
+        seals = {name: _commitment(row[name], salts[name]) for name in self.sealed}
         data = {name: row[name] for name in self.shown} | dict(self.tells(row)) | {"sealed": seals}
         if "columns" in self.sealed:
             data["columns_id"] = rows.keyed_id(ledger_salt, "columns", row["columns"])
         if self.person:
             data["person"] = pid
         return data
+
+    def agrees(self, said: Mapping[str, Any], name: str, value: Any, salt: bytes | None) -> bool:
+        """Whether an entry's data say this of a field: in the open, or sealed with this salt.
+
+        A field that the entry does not speak of, or whose salt is gone, is one that nobody can vouch for.
+        """
+        if name in self.shown:
+            return name in said and bool(said[name] == value)
+        return salt is not None and bool(said["sealed"].get(name) == _commitment(value, salt))
+
+
+def _commitment(value: Any, salt: bytes) -> str:
+    return ledger.commitment(str(value).encode(), salt).hex()
 
 
 def _decided(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -95,3 +108,4 @@ DECISION = Projection(
     tells=_decided,
 )
 PROJECTIONS = (DISPATCH, PUBLICATION, TABLE, FINDING, DECISION)
+DISCLOSING = {kind: each for each in (DISPATCH, PUBLICATION) for kind in each.event_types}  # by event type

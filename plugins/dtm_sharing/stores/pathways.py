@@ -44,7 +44,7 @@ def index(policy: Policy) -> tuple[PathwayLine, ...]:
             organization=agreement.organization,
             urgency=pathway.urgency.value,
             method=pathway.method.value,
-            timeline="monthly" if pathway.monthly else f"within {pathway.within_days} days",
+            timeline=pathway.timeline,
             datasets=tuple(share.dataset for share in pathway.shares),
             source=str(pathway.source),
         )

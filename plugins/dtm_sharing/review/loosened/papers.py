@@ -117,15 +117,11 @@ def _shared_more(agreement: Agreement, after: Pathway) -> Iterator[str]:
     if after.method is not before.method:
         yield f"It goes by {after.method}, once by {before.method}."
     if (after.monthly, after.within_days) != (before.monthly, before.within_days):
-        yield f"It goes {_timeline(after)}, once {_timeline(before)}."
+        yield f"It goes {after.timeline}, once {before.timeline}."
     once, now = _promised(before), _promised(after)
     for dataset in sorted(now):
         if more := now[dataset] - once.get(dataset, set()):
             yield f"It shares more of {dataset}: {listed(more)}."
-
-
-def _timeline(path: Pathway) -> str:
-    return "monthly" if path.monthly else f"within {path.within_days} days"
 
 
 def _promised(path: Pathway) -> dict[str, set[str]]:
