@@ -25,7 +25,8 @@ from oracle import decision as oracle
 from support import random_policies
 from support.random_policies import Case
 
-CASES = int(os.environ.get("DTM_ORACLE_CASES", "3000"))
+MANY = 3000
+CASES = int(os.environ.get("DTM_ORACLE_CASES", MANY))
 
 
 def engine(case: Case) -> Decision:
@@ -241,9 +242,11 @@ def test_engine_and_brute_force_agree_and_nothing_stays_unasked() -> None:
         met.update(set(features(case, ours)))
     assert not disagree, "\n".join(disagree)
     print("".join(f"\n{number:7d}  {feature}" for feature, number in sorted(met.items())))
-    rare = {each: met[each] for each, least in FEATURES.items() if met[each] < least * CASES // 3000}
-    assert not rare, "too rare to prove anything; let random_policies draw them more often"
     assert met.keys() <= FEATURES.keys(), "a feature that nobody demands could vanish unseen"
+    if CASES < MANY:
+        return  # of so few, chance decides which features they have
+    rare = {each: met[each] for each, least in FEATURES.items() if met[each] < least * CASES // MANY}
+    assert not rare, "too rare to prove anything; let random_policies draw them more often"
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

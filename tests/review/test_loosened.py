@@ -518,6 +518,12 @@ def test_other_order_and_other_words_list_nothing():
     assert loosened(old, replace(new, indicators=told)) == ()
 
 
+def test_a_grain_that_a_coarser_one_implies_may_go():
+    assert loosened(relations(), relations(grains=(Grain.ADMIN2,))) == ()
+    [one] = loosened(relations(grains=(Grain.ADMIN2,)), relations(grains=(Grain.SITE,)))
+    assert one.sentence == "It holds no more by admin2, admin3."
+
+
 def test_a_new_waiver_and_other_new_files_are_for_the_engine():
     new = policy(
         overlays=[CONFLICT],

@@ -135,6 +135,12 @@ def fewer(field, least=0):
     return loosen
 
 
+def without_the_coarsest_grain(rng, policy, one):
+    """The others it implies: whoever has a finer table can sum it up."""
+    grains = sorted(one.grains, key=lambda each: each.depth)
+    return replace(one, grains=tuple(grains[1:])) if len(grains) > 1 else None
+
+
 def moved(field, by):
     return lambda rng, policy, one: replace(one, **{field: getattr(one, field) + by})
 
@@ -392,7 +398,7 @@ JUDGED = {
     Relation: {
         "id": ID,
         "groups": groups_less_met,
-        "grains": fewer("grains", 1),
+        "grains": without_the_coarsest_grain,
         "level": lower,
         "why": WORDS,
         "source": PLACE,

@@ -90,7 +90,7 @@ def _narrower_relation(before: Relation, after: Relation) -> Iterator[str]:
         there = {each for group in after.groups for each in group}
         lost = listed({each for group in before.groups for each in group} - there)
         yield f"Its groups are met by fewer tables{f'; gone: {lost}' if lost else ''}."
-    if missing := set(before.grains) - set(after.grains):
+    if missing := [each for each in Grain if before.counts_at(each) and not after.counts_at(each)]:
         yield f"It holds no more by {listed(map(str, missing))}."
     if wider(after.keys, before.keys):
         yield f"Fewer tables join: by {listed(after.keys)} only, once by {listed(before.keys) or 'any'}."
