@@ -324,7 +324,9 @@ def test_one_of_takes_its_words_and_makes_of_them_what_it_is_told():
 
 
 def test_a_fault_in_our_words_prints_them():
-    assert str(files.wrong("{so} it is")) == "{so} it is"
+    fault = files.wrong("{so} it is")
+    assert str(fault) == "{so} it is"
+    assert fault.context == {"sentence": "{so} it is", "value": "", "below": ()}
 
 
 def test_a_list_whose_item_stands_twice_says_which_and_where():
