@@ -199,17 +199,22 @@ class Relation:
             number for number, group in enumerate(self.groups) if any(each in indicators for each in group)
         )
 
+    def groups_at(self, grain: Grain, indicators: Collection[str]) -> frozenset[int]:
+        """Which of its groups a table of this grain says something of: of none, where it is too coarse."""
+        return self.groups_of(indicators) if self.counts_at(grain) else frozenset()
+
     def leads(self, indicators: Collection[str]) -> tuple[str, ...]:
         """Its keys among these, if they are several: a list of sites with their districts, say.
 
-        Such a table leads from one that it is joined to by one key to another, joined to it by the other.
+        Such a table leads from one that it is joined to by one key to another, joined to it by the other,
+        whatever its grain.
         """
         keys = tuple(each for each in self.keys if each in indicators)
         return keys if len(keys) > 1 else ()
 
     def holds(self, grain: Grain, indicators: Collection[str]) -> bool:
         """Whether a table of this grain with these indicators has at least one of every group."""
-        return self.counts_at(grain) and len(self.groups_of(indicators)) == len(self.groups)
+        return len(self.groups_at(grain, indicators)) == len(self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -799,7 +804,9 @@ class DispatchState(StrEnum):
     OUTCOME_UNKNOWN = "outcome-unknown"
     NOT_ARRIVED = "not-arrived"  # a person found so; a later try goes under another key
     RECALLED = "recalled"  # it was held, and a person has it in writing that no copy is left
-    CANCELLED = "cancelled"  # a person called it off; it is never sent
+    CANCELLED = "cancelled"  # a person called it off before it left; it is never sent
+    # It was called off, found not to have arrived, or recalled; and yet it may have left, before or since.
+    TO_RECALL = "to-recall"
 
     @property
     def is_open(self) -> bool:
@@ -824,6 +831,7 @@ class DispatchState(StrEnum):
             DispatchState.SENT,
             DispatchState.ACKNOWLEDGED,
             DispatchState.OUTCOME_UNKNOWN,
+            DispatchState.TO_RECALL,
         }
 
 
@@ -876,8 +884,8 @@ class Disclosure:
     """A line of the answer to "what did this organisation receive?".
 
     A publication is one to the organisation "public", by the method "publication", under no agreement.
-    ``state``: sent or acknowledged; sending or outcome-unknown mean that they may hold it. Not-arrived,
-    cancelled or recalled: it may have left, and a person found that they do not hold it, or no more.
+    ``state``: sent or acknowledged; sending, outcome-unknown or to-recall mean that they may hold it.
+    Not-arrived or recalled: it may have left, and a person found that they do not hold it, or no more.
     """
 
     sent_at: datetime

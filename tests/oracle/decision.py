@@ -251,32 +251,26 @@ def relation_rules(
     """Together more sensitive than alone: in this table, and beside what the audience already has."""
     asked: set[tuple[str, str, str | None]] = set()
     for relation in policy.relations.values():
-        # Whoever has a finer table can sum it up.
+        # Whoever has a finer table can sum it up; a coarser one says nothing of what the relation is about.
         as_fine = any(not_finer(each, grains[-1]) for each in relation.grains)
-        if as_fine and indicator in relation.keys and len(groups_of(relation, in_table)) == 0:
+        own = groups_of(relation, in_table) if as_fine else set()
+        if len(own) == 0 and indicator in relation.keys:
             asked |= leads_from_one_to_another(policy, relation, in_table, held, dataset, day, audience)
-        if not as_fine or not any(indicator in group for group in relation.groups):
+        if len(own) == 0 or not any(indicator in group for group in relation.groups):
             continue
         alone = None
         if complete(relation, in_table):
             alone = relax_together(policy, relation, [dataset.id], dataset, day)
             asked.add(alone)
         for theirs in each_readers_tables(relation, held, audience):
-            keys = keys_in_reach(relation, in_table, theirs, dataset)
-            beside = [each for each in theirs if joined(relation, keys, each, dataset)]
+            told = told_beside(relation, in_table, theirs, dataset)
             # Those that have a part in it: with them and the table, more than one group is there.
-            part = [
-                each
-                for each in beside
-                if len(groups_of(relation, in_table) | groups_of(relation, set(each.indicators))) > 1
-                and groups_of(relation, set(each.indicators))
-            ]
+            part = [each for each in told if len(own | groups_of(relation, set(each.indicators))) > 1]
             together = set(in_table)
-            for each in part:
+            for each in told:
                 together |= set(each.indicators)
             if part and complete(relation, together):
-                datasets = [dataset.id, *(each.dataset for each in part)]
-                found = relax_together(policy, relation, datasets, dataset, day)
+                found = relax_beside(policy, relation, in_table, theirs, dataset, day)
                 if alone is None or STRICTNESS[found[1]] > STRICTNESS[alone[1]]:
                     asked.add(found)
     return asked
@@ -295,19 +289,50 @@ def leads_from_one_to_another(
     asked: set[tuple[str, str, str | None]] = set()
     mine = {each for each in relation.keys if each in in_table}
     for theirs in each_readers_tables(relation, held, audience):
-
-        def told(keys: set[str], theirs: Sequence[Holding] = theirs) -> list[Holding]:
-            reached = keys_in_reach(relation, keys, theirs, dataset)
-            beside = [each for each in theirs if joined(relation, reached, each, dataset)]
-            return [each for each in beside if groups_of(relation, set(each.indicators))]
-
-        def all_of_it(keys: set[str], told: Any = told) -> bool:
-            return complete(relation, {one for each in told(keys) for one in each.indicators})
-
-        if len(mine) > 1 and all_of_it(mine) and not any(all_of_it({key}) for key in mine):
-            datasets = [dataset.id, *(each.dataset for each in told(mine))]
-            asked.add(relax_together(policy, relation, datasets, dataset, day))
+        told = told_beside(relation, mine, theirs, dataset)
+        all_of_it = complete(relation, {one for each in told for one in each.indicators})
+        # By one of its keys alone they have the very same tables: then this one joins nothing new.
+        for_nothing = any(told_beside(relation, {key}, theirs, dataset) == told for key in mine)
+        if len(mine) > 1 and all_of_it and not for_nothing:
+            asked.add(relax_beside(policy, relation, mine, theirs, dataset, day))
     return asked
+
+
+def told_beside(
+    relation: Any, in_table: set[str], theirs: Sequence[Holding], dataset: Any, ways: Any = None
+) -> list[Holding]:
+    """What can be put beside a table and says something of the groups; ``ways``: by way of these tables."""
+    keys = keys_in_reach(relation, in_table, theirs if ways is None else ways, dataset)
+    beside = [each for each in theirs if joined(relation, keys, each, dataset)]
+    return [each for each in beside if groups_of(relation, set(each.indicators))]
+
+
+def relax_beside(
+    policy: Policy,
+    relation: Any,
+    in_table: set[str],
+    theirs: Sequence[Holding],
+    dataset: Any,
+    day: date,
+) -> tuple[str, str, str | None]:
+    """What several tables say together is waived only where the waiver is for each of them, and for those
+    that lead from one to another, unless all are reached without these.
+    """
+    told = told_beside(relation, in_table, theirs, dataset)
+    waivers = []
+    for waiver in policy.waivers.values():
+
+        def is_for(id_: str, waiver: Any = waiver) -> bool:
+            return id_ in policy.datasets and waiver_in_force(policy, waiver, policy.datasets[id_], day)
+
+        ways = [each for each in theirs if is_for(each.dataset)]
+        if (
+            all(is_for(each.dataset) for each in told)
+            and is_for(dataset.id)
+            and told_beside(relation, in_table, theirs, dataset, ways) == told
+        ):
+            waivers.append(waiver)
+    return relax(f"relation:{relation.id}", relation.level.name, waivers)
 
 
 def each_readers_tables(relation: Any, held: Sequence[Holding], audience: Audience) -> list[list[Holding]]:
@@ -449,7 +474,7 @@ def gaps_of_holdings(
     for relation in policy.relations.values():
         as_fine = any(not_finer(each, grains[-1]) for each in relation.grains)
         leads = sum(each in in_table for each in relation.keys) > 1
-        if not as_fine or not (groups_of(relation, in_table) or leads):
+        if not leads and not (as_fine and groups_of(relation, in_table)):
             continue
         if held is None:
             alone = relax_together(policy, relation, [dataset.id], dataset, day)
@@ -461,7 +486,8 @@ def gaps_of_holdings(
             strange = [each for each in holding.indicators if each not in policy.indicators]
             same_country = holding.dataset.split("/")[0] == dataset.id.split("/")[0]
             at_least_as_fine = any(not_finer(each, holding.grain) for each in relation.grains)
-            if strange and same_country and at_least_as_fine:
+            a_key_perhaps = len(relation.keys) > 1  # then it leads to other tables, at whatever grain
+            if strange and same_country and (at_least_as_fine or a_key_perhaps):
                 gaps.add(("holding-unknown-indicator", None))
     return gaps
 

@@ -132,6 +132,20 @@ THE_LAST_OF_THREE = """
 | site, safety           | district, soldiers     | site, district, water    | deny    |
 """
 
+# A list of places may be coarser than what it puts side by side. Where two are put side by side already, a
+# list that brings more to them is refused as well.
+A_LIST_OF_PLACES = """
+| relation by | held                                               | published now  | by        | outcome |
+|-------------|----------------------------------------------------|----------------|-----------|---------|
+| site        | site, safety / district, soldiers                  | site, district | site      | deny    |
+| household   | site, safety / district, soldiers                  | site, district | site      | deny    |
+| household   | site, safety / district, water                     | site, district | site      | allow   |
+| household   | site, safety / district, soldiers                  | site, safety   | site      | allow   |
+| site        | site, safety / site, soldiers                      | site, district | site      | allow   |
+| site        | site, safety / site, soldiers / district, water    | site, district | site      | allow   |
+| site        | site, safety / site, soldiers / district, soldiers | site, district | site      | deny    |
+"""
+
 # A relation that holds by district. Who has a finer table has the coarser one as well: it only needs to be
 # summed up. So it does not matter which of two halves leaves first.
 EITHER_ORDER = """
@@ -262,6 +276,19 @@ def test_the_order_in_which_three_tables_leave_does_not_matter(row: Row) -> None
     assert decision.outcome == row["outcome"]
     for form in decision.forms:
         assert decided(RULES, *form.keeps, held=held).outcome == "allow"
+
+
+@pytest.mark.parametrize("row", rows(A_LIST_OF_PLACES), ids=name)
+def test_a_list_of_places_is_what_completes_a_relation(row: Row) -> None:
+    """A table that only leads from one held table to another is judged by what it puts side by side."""
+    finest = Grain(row["relation by"])
+    rules = policy(
+        {each: dict.fromkeys(Grain, PUBLIC) for each in LEVELS},
+        relations=[replace(ARMED, grains=(finest,))],
+        dataset={"grain": Grain(row["by"])},
+    )
+    held = [holding(*words(each), grain=finest) for each in row["held"].split(" / ")]
+    assert decided(rules, *words(row["published now"]), held=held).outcome == row["outcome"]
 
 
 @pytest.mark.parametrize("row", rows(EITHER_ORDER), ids=name)

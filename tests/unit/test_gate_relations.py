@@ -386,10 +386,52 @@ def test_what_is_waived_in_the_table_is_not_waived_beside_another_one() -> None:
     assert reasons(beside, "actor")[0].why.startswith("why of pair (beside 'safety'; safety of tst/earlier")
 
 
-def test_a_table_that_adds_nothing_needs_no_waiver() -> None:
+def test_a_waiver_is_for_every_table_that_a_relation_is_read_in() -> None:
+    """Also for one that adds no group: else the order in which they leave would decide."""
     own = holding("actor", dataset="tst/sites")
-    assert waived(own, holding("safety"), datasets=("tst/sites",)).outcome is Outcome.ALLOW
+    assert waived(own, datasets=("tst/sites",)).outcome is Outcome.ALLOW
+    assert waived(own, holding("safety"), datasets=("tst/sites",)).outcome is Outcome.DENY
     assert waived(own, holding("actor"), datasets=("tst/sites",)).outcome is Outcome.DENY
+
+
+LISTED = dict.fromkeys(("site", "name", "actor", "safety"), PUBLIC)
+
+
+def by_way_of(*waived: str) -> tuple[Outcome, ...]:
+    """Outcomes of three tables, each the last; the lists of sites with their names are the third."""
+    tables = {"tst/one": ("site", "safety"), "tst/two": ("name", "actor"), "tst/three": ("site", "name")}
+    rules = policy(
+        LISTED,
+        relations=[replace(PAIR, keys=("site", "name"))],
+        waivers=[waiver("relation:pair", datasets=waived)],
+        datasets=[dataset([column(one) for one in named], id=id_) for id_, named in tables.items()],
+    )
+    found = []
+    for last, named in tables.items():
+        held = [holding(*tables[each], dataset=each) for each in tables if each != last]
+        found.append(decided(rules, *named, held=held, of=last).outcome)
+    return tuple(found)
+
+
+def test_a_waiver_is_for_the_table_on_the_way_as_well() -> None:
+    assert by_way_of("tst/one", "tst/two") == (Outcome.DENY,) * 3
+    assert by_way_of("tst/one", "tst/two", "tst/three") == (Outcome.ALLOW,) * 3
+
+
+def test_no_waiver_is_needed_for_a_table_on_a_way_that_is_not_needed() -> None:
+    tables = {
+        id_: dataset([column("site"), column(each)], id=id_)
+        for id_, each in (("tst/one", "safety"), ("tst/two", "actor"), ("tst/three", "name"))
+    }
+    rules = policy(
+        LISTED,
+        relations=[replace(PAIR, keys=("site", "name"))],
+        waivers=[waiver("relation:pair", datasets=("tst/one", "tst/two"))],
+        datasets=list(tables.values()),
+    )
+    held = [holding("site", "actor", dataset="tst/two"), holding("site", "name", dataset="tst/three")]
+    decision = decided(rules, "site", "safety", held=held, of="tst/one")
+    assert (decision.outcome, decision.waivers) == (Outcome.ALLOW, ("tst/agreed",))
 
 
 # ------------------------------------------------------------------------------------------------ the gaps
@@ -425,7 +467,7 @@ def test_an_unknown_indicator_is_a_gap_that_names_the_first_table_with_it() -> N
     assert decision.gaps[0].sentence == (
         "The policy does not declare indicator gone of tst/earlier, round 1, which is public since "
         "2026-05-04 (ledger entry 8), so nobody can say what this table tells beside it: declare the "
-        "indicator again."
+        "indicator again, also in each relation that names what is called otherwise now."
     )
     assert gap_kinds(decided(RULES, "site", held=held)) == []
     coarser = policy(LEVELS, relations=[replace(PAIR, grains=(Grain.NATIONAL, Grain.SITE))])

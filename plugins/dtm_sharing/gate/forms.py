@@ -203,8 +203,9 @@ def _ways(case: Case, judged: Judgement, relation: Relation) -> Sequence[frozens
     if not refuses(()):
         return ()
     named = {each.indicator for each in columns if each.indicator}
+    own = relation.groups_at(judged.classification.grain, named)
     # A table that is in no group only leads from one to another: by any of its keys less, it does not.
-    parts = relation.groups if relation.groups_of(named) else [(each,) for each in relation.leads(named)]
+    parts = relation.groups if own else [(each,) for each in relation.leads(named)]
     groups = {frozenset(each.header.key for each in columns if each.indicator in part) for part in parts}
     return [each for each in groups if not refuses(each)] or [frozenset().union(*groups)]
 

@@ -31,6 +31,15 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Tables with the same keys, several of them, and the same reader: they lead from one key to another."""
+
+    keys: frozenset[str]
+    reader: str | None
+    datasets: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Beside:
     """All that can be put beside a dataset's tables. ``known`` False: nobody could read it.
 
@@ -39,8 +48,8 @@ class Beside:
     the policy does not declare the grains at which it is held, each with the holding that was first.
     ``waivers``: those in force for the dataset itself.
 
-    ``readers``: organizations that have more than everyone. ``links``: per key the indicators that stand
-    beside it in one table, and its reader: they lead from one key to another.
+    ``readers``: organizations that have more than everyone. ``links``: per key the tables that lead from it
+    to others.
     """
 
     policy: Policy
@@ -50,23 +59,32 @@ class Beside:
     seen: Mapping[str, tuple[Seen, ...]]
     strange: Mapping[str, Mapping[Grain, Holding]]
     readers: tuple[str, ...]
-    links: Mapping[str, Sequence[tuple[frozenset[str], str | None]]]
+    links: Mapping[str, Sequence[Link]]
     waivers: tuple[Waiver, ...]
 
-    def reach(self, relation: Relation, present: Collection[str], reader: str | None) -> frozenset[str]:
+    def reach(
+        self, relation: Relation, present: Collection[str], reader: str | None, waiver: Waiver | None = None
+    ) -> frozenset[str]:
         """The keys by which a reader gets from a table with these indicators to others, through any it has.
 
-        A list of sites with their names joins a table by site ID to one by site name.
+        A list of sites with their names joins a table by site ID to one by site name. With a ``waiver``: only
+        through tables that it is for.
         """
         keys = {each for each in relation.keys if each in present}
         ahead = list(keys)
         while ahead and len(keys) < len(relation.keys):
-            for link, whose in self.links.get(ahead.pop(), ()):
-                if whose is None or whose == reader:
-                    further = [each for each in relation.keys if each in link and each not in keys]
+            for link in self.links.get(ahead.pop(), ()):
+                theirs = link.reader is None or link.reader == reader
+                if theirs and (waiver is None or any(self.covers(waiver, each) for each in link.datasets)):
+                    further = [each for each in relation.keys if each in link.keys and each not in keys]
                     keys.update(further)
                     ahead += further
         return frozenset(keys)
+
+    def covers(self, waiver: Waiver, dataset: str) -> bool:
+        """Whether a waiver is for this dataset as well, which the policy may have no more."""
+        declared = self.policy.datasets.get(dataset)
+        return declared is not None and waiver.covers(declared, self.as_of)
 
 
 def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is read with
@@ -99,19 +117,23 @@ def beside(  # noqa: PLR0913, PLR0917 - a table, for whom, and all that it is re
         seen=_seen(touched, alike),
         strange=_strange(policy, tables),
         readers=tuple(sorted({reader for _, _, reader in alike if reader is not None})),
-        links=_links({each for one in touched for each in one.keys}, alike),
+        links=_links({each for one in touched for each in one.keys}, alike, tables),
         waivers=tuple(policy.waivers_on(dataset, as_of)),
     )
 
 
 def _links(
-    keys: Collection[str], alike: Iterable[_Kind]
-) -> Mapping[str, Sequence[tuple[frozenset[str], str | None]]]:
-    found: dict[str, list[tuple[frozenset[str], str | None]]] = defaultdict(list)
-    for link in {(there, reader): None for _, there, reader in alike}:
-        joins = link[0].intersection(keys)
-        for each in joins if len(joins) > 1 else ():
-            found[each].append(link)
+    keys: Collection[str], alike: Mapping[_Kind, Sequence[int]], tables: Sequence[Holding]
+) -> Mapping[str, Sequence[Link]]:
+    datasets: dict[tuple[frozenset[str], str | None], set[str]] = defaultdict(set)
+    for (_, there, reader), places in alike.items():
+        joins = there.intersection(keys)
+        if len(joins) > 1:
+            datasets[joins, reader].update(tables[at].dataset for at in places)
+    found: dict[str, list[Link]] = defaultdict(list)
+    for (joins, reader), those in datasets.items():
+        for each in joins:
+            found[each].append(Link(joins, reader, frozenset(those)))
     return found
 
 

@@ -32,9 +32,14 @@ _Columns = Mapping[str, Sequence[ColumnLevel]]  # by indicator
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """A relation that holds of a table beside others, or of it alone, and the level that it then asks for."""
+    """A relation that holds of a table beside others, or of it alone, and the level that it then asks for.
+
+    ``own``: its groups that the table itself says something of, by number. None: it leads from one of the
+    others to another.
+    """
 
     relation: Relation
+    own: frozenset[int]
     level: Level
     waiver: Waiver | None
     beside: tuple[Seen, ...]
@@ -88,28 +93,33 @@ def together(
 ) -> Together | None:
     """Whether a relation holds of a table with these indicators, beside what is held or by itself.
 
-    It has nothing to do with a table that is in none of its groups, unless that leads from one held table
-    to another: then it is what completes the relation.
+    It has nothing to do with a table that says nothing of its groups, unless that leads from one held table
+    to another: then it is what completes the relation, or brings more to what is complete.
     """
-    own = relation.groups_of(present)
+    own = relation.groups_at(classification.grain, present)
     leads = () if own else relation.leads(present)
-    if not (own or leads) or not relation.counts_at(classification.grain):
+    if not (own or leads):
         return None
     for reader in (None, *beside.readers) if relation.level is Level.SECRET else (None,):
         joined = _joined(beside, relation, present, reader)
-        complete = _complete(relation, own, joined)
-        if complete and not any(
-            _complete(relation, own, _joined(beside, relation, [key], reader)) for key in leads
-        ):
+        alone = (_joined(beside, relation, [key], reader) for key in leads)
+        if _complete(relation, own, joined) and joined not in alone:
             adds = tuple(each for each in joined if leads or len(own | each.groups) > 1)
-            waiver = _waiver(beside, relation, adds)
-            return Together(relation, waiver.level if waiver else relation.level, waiver, adds)
+            waiver = _waiver(beside, relation, present, reader)
+            level = waiver.level if waiver else relation.level
+            return Together(relation, own, level, waiver, adds)
     return None
 
 
-def _joined(beside: Beside, relation: Relation, present: Collection[str], reader: str | None) -> list[Seen]:
-    """What a reader has that can be put beside a table with these indicators."""
-    keys = beside.reach(relation, present, reader)
+def _joined(
+    beside: Beside,
+    relation: Relation,
+    present: Collection[str],
+    reader: str | None,
+    waiver: Waiver | None = None,
+) -> list[Seen]:
+    """What a reader has that can be put beside a table with these indicators; by way of what is waived."""
+    keys = beside.reach(relation, present, reader, waiver)
     seen = (each for each in beside.seen[relation.id] if each.reader in {None, reader})
     return [each for each in seen if relation.joins(keys, each.keys)]
 
@@ -118,19 +128,27 @@ def _complete(relation: Relation, own: frozenset[int], joined: Iterable[Seen]) -
     return len(own.union(*(each.groups for each in joined))) == len(relation.groups)
 
 
-def _waiver(beside: Beside, relation: Relation, adds: Iterable[Seen]) -> Waiver | None:
+def _waiver(
+    beside: Beside, relation: Relation, present: Collection[str], reader: str | None
+) -> Waiver | None:
     """The waiver that relaxes the relation for the table *and* for every table that it is read with.
 
-    Else what is waived for one dataset would let out in one order what is refused in the other. Never of
-    Secret, whatever the file says. Of several (no checked policy has them) the strictest.
+    Else what is waived for one dataset would let out in one order what is refused in the other. So it is for
+    those on the way as well, unless the others are reached without them. Never of Secret, whatever the file
+    says. Of several (no checked policy has them) the strictest.
     """
     named = [each for each in beside.waivers if relation.rule in each.relaxes]
     named = [each for each in named if each.level < relation.level < Level.SECRET]
     if not named:
         return None
-    ids = {beside.tables[at].dataset for one in adds for at in one.places}
-    datasets = [beside.policy.datasets.get(each) for each in ids]
-    found = (each for each in named if all(of and each.covers(of, beside.as_of) for of in datasets))
+    joined = _joined(beside, relation, present, reader)
+    ids = {beside.tables[at].dataset for one in joined for at in one.places}
+    found = (
+        each
+        for each in named
+        if all(beside.covers(each, id_) for id_ in ids)
+        and _joined(beside, relation, present, reader, each) == joined
+    )
     return max(found, key=lambda each: (each.level, each.id), default=None)
 
 
@@ -148,14 +166,19 @@ def gaps(beside: Beside, classification: Classification) -> Iterator[Gap]:
             f"What this audience already holds could not be read, and {', '.join(needed[:NAMED])}"
             f"{more(needed)} may hold beside it: decide when the ledger can be read.",
         )
-    coarsest = min((grain.depth for each in touched for grain in each.grains), default=len(Grain))
+    # What nobody knows could be a key, too, and what has two of them leads to others whatever its grain.
+    coarsest = min(
+        (0 if len(each.keys) > 1 else grain.depth for each in touched for grain in each.grains),
+        default=len(Grain),
+    )
     for indicator, places in sorted(beside.strange.items()):
         found = [holding for grain, holding in places.items() if grain.depth >= coarsest]
         if found:
             yield Gap(
                 "holding-unknown-indicator",
                 f"The policy does not declare indicator {indicator} of {table(min(found, key=earliest))}, so "
-                "nobody can say what this table tells beside it: declare the indicator again.",
+                "nobody can say what this table tells beside it: declare the indicator again, also in each "
+                "relation that names what is called otherwise now.",
             )
 
 
@@ -174,8 +197,7 @@ def _holds_in_full(relation: Relation, columns: _Columns) -> bool:
 def _touched(beside: Beside, classification: Classification, present: Collection[str]) -> Iterator[Relation]:
     """The relations that have to do with this table, in order of their ids."""
     for _, relation in sorted(beside.policy.relations.items()):
-        touched = relation.groups_of(present) or relation.leads(present)
-        if touched and relation.counts_at(classification.grain):
+        if relation.groups_at(classification.grain, present) or relation.leads(present):
             yield relation
 
 
@@ -199,9 +221,9 @@ def _sentences(
     """
     relation = found.relation
     sides: dict[frozenset[int], list[str]] = defaultdict(list)
-    if not relation.groups_of(columns):
+    if not found.own:
         sides[frozenset()] = sorted(relation.leads(columns))
-    for each in sorted({each for group in relation.groups for each in group if each in columns}):
+    for each in sorted({each for n in found.own for each in relation.groups[n] if each in columns}):
         sides[relation.groups_of([each])].append(each)
     relaxed = f"; {found.waiver.says(relation.level)}" if found.waiver else ""
     for side, indicators in sides.items():
