@@ -80,6 +80,7 @@ CHAPTERS = (
             "relations.EITHER_ORDER",
             "relations.BY_WAY_OF_A_THIRD",
             "relations.THE_LAST_OF_THREE",
+            "relations.A_LIST_OF_PLACES",
             "relations.NOT_KNOWN",
             "relations.WAIVED",
         ),
