@@ -31,6 +31,8 @@ def with_agreements(target: Path, agreements: int) -> Path:
             for word in ("child-protection", "scpa"):
                 text = text.replace(f"npl/{word}", f"npl/{word}-{number}")
             text = text.replace(" scpa", f" scpa-{number}").replace("{scpa:", f"{{scpa-{number}:")
+            text = text.replace("Agency\n", f"Agency {number}\n")
+            text = text.replace("@example", f"@{number}.example").replace("+000 0000 ", f"+000 {number:04} ")
             (country / name).with_stem(f"{Path(name).stem}-{number}").write_text(text, encoding="utf-8")
     seal(target)
     return target

@@ -317,6 +317,12 @@ def whole_files() -> dict[str, bytes]:
     return {**sample_files(), **{path: text.encode() for path, text in _MORE.items()}}
 
 
+def another_organization(id_: str) -> bytes:
+    """Table C of one more organization, whose people are others than those of the sample."""
+    text = _TEXTS[SCPA].replace("scpa", id_).replace("Child Protection Agency", f"Agency {id_}")
+    return text.replace("+000 2", "+000 3").encode()
+
+
 def patched(files: Mapping[str, bytes], path: str, old: str, new: str) -> dict[str, bytes]:
     """A copy of ``files`` where ``old``, which must stand exactly once in ``path``, is ``new``."""
     text = files[path].decode()

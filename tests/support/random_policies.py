@@ -231,7 +231,7 @@ class _Maker:
                 operation=operation,
                 component="SA",
                 grain=self.rng.choice((Grain.SITE, Grain.SITE, Grain.SITE, Grain.ADMIN2, Grain.HOUSEHOLD)),
-                key=(columns[0].name,),
+                key=(next(each.name for each in columns if each.indicator != "phone"),),
                 header_row=self.rng.randint(1, 3),
                 encoding="utf-8",
                 columns=columns,
@@ -338,7 +338,7 @@ class _Maker:
             confidential -= set(taken)
             mine = [each.id for each in policy.datasets.values() if each.operation == operation.id]
             span = self.span(0.2, ends=True)
-            yield Waiver(
+            waiver = Waiver(
                 id=f"{operation.country.lower()}/waiver-{number}",
                 operation=operation.id,
                 datasets=self.some(mine, 1, len(mine)) if mine and self.chance(0.3) else (),
@@ -351,6 +351,11 @@ class _Maker:
                 validity=span,
                 source=self.source(f"waiver-{number}"),
             )
+            # Who signs knows the assessments that the waiver relaxes.
+            assessed = {each: assessed_on(policy, each) or waiver.signed_on for each in taken}
+            known = {each: day for each, day in assessed.items() if day <= span.start}
+            if known:
+                yield replace(waiver, relaxes=tuple(known), signed_on=max(waiver.signed_on, *known.values()))
 
     def request(self, organization: str, datasets: Mapping[str, Dataset]) -> DataAccessRequest:
         asked_on = DAY - timedelta(days=300)
@@ -484,6 +489,12 @@ def _not_promised(policy: Policy, relation: Relation) -> Relation:
         if relation.level is Level.SECRET and all(promised.intersection(each) for each in relation.groups):
             return replace(relation, level=Level.CONFIDENTIAL)
     return relation
+
+
+def assessed_on(policy: Policy, rule: str) -> date | None:
+    """The day of the assessment that the rule is one of; None: it is none of an assessment."""
+    made = {f"assessment:{each.id}": each.assessed_on for each in policy.assessments.values()}
+    return made.get(rule.rpartition("/")[0])
 
 
 def asking(policy: Policy) -> dict[str, list[Level]]:

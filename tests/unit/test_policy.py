@@ -37,6 +37,7 @@ from support.policies import (
     REQUEST,
     SCPA,
     WAIVER,
+    another_organization,
     patched,
     sample_files,
     sample_policy,
@@ -444,15 +445,32 @@ def test_two_agreements_that_together_are_secret_name_each_other():
                 "valid_from: 2027-10-01\nvalid_until: 2027-10-31",
             )
         },
-        "without the key": {"rows": ("site-id, ", "")},
         "another organization": {"who": ("scpa", "ngo")},
     }.items(),
     ids=lambda each: each[0],
 )
 def test_two_agreements_are_not_together_if(second):
     files_ = two_agreements(**second[1])
-    files_["xyz/focal_points/ngo.yaml"] = files_[SCPA].replace(b"scpa", b"ngo")
+    files_["xyz/focal_points/ngo.yaml"] = another_organization("ngo")
     assert len(sample_policy(files_).agreements) == 2
+
+
+def test_two_extracts_of_one_dataset_are_together_without_the_key_too():
+    """Row n of the one is row n of the other."""
+    assert len(problems(two_agreements(rows=("site-id, ", "")))) == 2
+
+
+def on_two_datasets(key):
+    """As ``two_agreements``, the second of a dataset of its own, with the key as given."""
+    one, other = "xyz/site-assessment", "xyz/site-list"
+    named = {"of": (f"dataset: {one}", f"dataset: {other}"), "asked": (f"[{one}]", f"[{other}]")}
+    files_ = two_agreements(rows=("indicators: [site-id, ", f"indicators: [{key}"), **named)
+    return {**files_, "xyz/datasets/list.yaml": files_[DATASET].replace(one.encode(), other.encode())}
+
+
+def test_two_datasets_are_together_only_by_a_key():
+    assert len(problems(on_two_datasets("site-id, "))) == 2
+    assert len(sample_policy(on_two_datasets("")).agreements) == 2
 
 
 def test_without_keys_all_tables_of_a_country_are_together():
@@ -625,7 +643,7 @@ def test_an_alias_bomb_is_refused_quickly_and_not_unfolded():
 
 def test_an_anchor_that_holds_itself_is_refused():
     found = problems({**sample_files(), "loop.yaml": b"kind: relations\nid: x\nrelations: &a [*a]\n"})
-    assert found == ["loop.yaml:3:16: aliases ('*a') are not used here; write the value out"]
+    assert found == ["loop.yaml:3:16: aliases ('*…') are not used here; write the value out"]
 
 
 def test_no_file_at_all_is_an_error():
@@ -662,8 +680,8 @@ def test_an_assessment_covers_datasets_of_its_own_operation():
 
 def test_no_organization_has_the_name_by_which_the_ledger_knows_everyone():
     made = sample_files()
-    made["xyz/focal_points/everyone.yaml"] = (
-        made[SCPA].replace(b"id: scpa\n", b"id: public\n").replace(b"xyz/scpa-", b"xyz/other-")
+    made["xyz/focal_points/everyone.yaml"] = another_organization("other").replace(
+        b"id: other", b"id: public"
     )
     assert problems(made) == [
         "xyz/focal_points/everyone.yaml:3:5: 'public' is what the ledger calls everyone; "
@@ -672,7 +690,7 @@ def test_no_organization_has_the_name_by_which_the_ledger_knows_everyone():
 
 
 def test_an_agreement_has_two_sides_and_no_third():
-    third = {**sample_files(), "xyz/focal_points/ngo.yaml": sample_files()[SCPA].replace(b"scpa", b"ngo")}
+    third = {**sample_files(), "xyz/focal_points/ngo.yaml": another_organization("ngo")}
     files_ = patched(
         third, AGREEMENT, "scpa: xyz/scpa-primary}", "scpa: xyz/scpa-primary, ngo: xyz/ngo-primary}"
     )

@@ -461,6 +461,35 @@ WAIVERS = {
             f"{WAIVER}:6:56: 'assessment:xyz/flood-2026/site-type@site' has no part in the operation 'xyz/earthquake'; remove it here"
         ],
     ),
+    "an assessment that was made after the waiver was signed": (
+        [
+            (
+                WAIVER,
+                "operation: xyz/earthquake\ndatasets: [xyz/site-assessment]\n",
+                "operation: xyz/flood\n",
+            ),
+            (WAIVER, "'indicator:security-actor@site'", "'assessment:xyz/flood-2026/site-type@site'"),
+            (WAIVER, "signed_on: 2026-10-20", "signed_on: 2026-09-14"),
+        ],
+        [
+            f"{WAIVER}:5:11: 'overlay:xyz/tense/feelings-of-safety@site' has no part in the operation 'xyz/flood'; remove it here",
+            f"{WAIVER}:5:56: 'assessment:xyz/flood-2026/site-type@site' was assessed on 2026-09-15, which is after 'signed_on': who signed did not know it; sign the waiver again",
+        ],
+    ),
+    "an assessment that was made on the day on which the waiver was signed": (
+        [
+            (
+                WAIVER,
+                "operation: xyz/earthquake\ndatasets: [xyz/site-assessment]\n",
+                "operation: xyz/flood\n",
+            ),
+            (WAIVER, "'indicator:security-actor@site'", "'assessment:xyz/flood-2026/site-type@site'"),
+            (WAIVER, "signed_on: 2026-10-20", "signed_on: 2026-09-15"),
+        ],
+        [
+            f"{WAIVER}:5:11: 'overlay:xyz/tense/feelings-of-safety@site' has no part in the operation 'xyz/flood'; remove it here",
+        ],
+    ),
     "while a file of rules has a fault, no rule is called missing": (
         [
             (WAIVER, "indicator:security-actor@site", "indicator:security@site"),
@@ -554,6 +583,38 @@ NAMES = {  # a name where something else of a person belongs, or where a person'
         "what 'in_office_until' says has a clock; a policy date is a whole day: write 2027-01-01",
     ),
     "key": ((IOM, PERSON, f"{PERSON}, '{NAME}': x"), "this is not a key of a focal point"),
+    "key of the file": (
+        (SCPA, "organization: Sample", f"'{NAME}': x\norganization: Sample"),
+        "this is not a key of a focal_points file",
+    ),
+    "key twice": (
+        (SCPA, "organization: Sample", f"'{NAME}': x\n'{NAME}': y\norganization: Sample"),
+        "this key stands twice; the first is on line 4",
+    ),
+    "key of the assessors": (
+        (ASSESSMENT, "coordinator: xyz/iom-primary", f"'{NAME}': xyz/iom-primary"),
+        "this is not a key of the assessors",
+    ),
+    "key of the signatures": (
+        (WAIVER, "coordinator: xyz/iom-primary", f"'{NAME}': xyz/iom-primary"),
+        "this is not a key of the signatures",
+    ),
+    "side": (
+        (AGREEMENT, "scpa: xyz/scpa-primary", f"'{NAME}': xyz/scpa-primary"),
+        "what this key says is not an id here; use small letters",
+    ),
+    "side and signer": (
+        (AGREEMENT, "scpa: xyz/scpa-primary", f"'{NAME}': '{NAME}'"),
+        "what this key says is not an id here; write <country>/<name> in small",
+    ),
+    "side without a signer": (
+        (AGREEMENT, "scpa: xyz/scpa-primary", f"'{NAME}':"),
+        "this key is empty; write a value",
+    ),
+    "alias": (
+        (AGREEMENT, "destination: [xyz/scpa-primary]", "destination: [*Body]"),
+        "aliases ('*…') are not used here",
+    ),
     "assessor": (
         (ASSESSMENT, "coordinator: xyz/iom-primary", f"coordinator: '{NAME}'"),
         "what 'coordinator' says is not an id here; write <country>/<name> in small",
@@ -572,7 +633,7 @@ NAMES = {  # a name where something else of a person belongs, or where a person'
 @pytest.mark.parametrize("where", NAMES)
 def test_a_name_in_a_wrong_place_of_a_person_is_not_repeated(where):
     change, sentence = NAMES[where]
-    found = problems(changed(sample_files(), change))
+    found = problems(changed(whole_files(), change))
     assert any(sentence in each for each in found), found
     assert not [each for each in found if "Body" in each]
 

@@ -9,7 +9,16 @@ import pytest
 from dtm_sharing import policy
 from dtm_sharing.errors import PolicyInvalid
 from dtm_sharing.policy.kinds import kind_of
-from support.policies import AGREEMENT, ASSESSMENT, IOM, SCPA, WAIVER, patched, whole_files
+from support.policies import (
+    AGREEMENT,
+    ASSESSMENT,
+    IOM,
+    SCPA,
+    WAIVER,
+    another_organization,
+    patched,
+    whole_files,
+)
 
 SIGNED = {ASSESSMENT: ("8:26", "2026-09-15"), WAIVER: ("9:27", "2026-10-20")}
 NOBODY_PRIMARY = "in_office_from: 2026-01-01, in_office_until: 2026-09-14"
@@ -143,7 +152,7 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize("fields", SAME, ids=repr)
+@pytest.mark.parametrize("fields", SAME, ids=range(len(SAME)))
 def test_one_person_under_two_entries_is_seen(fields):
     found = problems(people(**fields))
     assert [each.partition(" ")[2].partition(";")[0] for each in found] == [
@@ -167,7 +176,7 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("fields", OTHERS, ids=repr)
+@pytest.mark.parametrize("fields", OTHERS, ids=range(len(OTHERS)))
 def test_two_people_are_not_taken_for_one(fields):
     assert problems(people(**fields)) == []
 
@@ -188,11 +197,40 @@ def test_two_people_are_not_taken_for_one(fields):
     ids=["email", "mobile", "name"],
 )
 def test_one_person_does_not_sign_an_agreement_for_both_sides(changes):
-    [problem] = problems(changed(*changes))
+    problem, *elsewhere = problems(changed(*changes))
     assert problem == (
         f"{AGREEMENT}:6:38: the same person signs for both sides; an agreement needs one of each"
     )
     assert kind_of(problem) == "signatures"
+    # Of a name alone only the signature is told: in two organizations two people may share it.
+    said = f"{SCPA}:6:5: the same person, by address or number, is a focal point of"
+    assert [each.partition(" 'iom'")[0] for each in elsewhere] == [said] * ("name" not in str(changes))
+
+
+@pytest.mark.parametrize(
+    ("since", "found"), [("2027-12-31", 1), ("2028-01-01", 0)], ids=["the last day of the first", "after it"]
+)
+def test_one_person_may_be_a_focal_point_of_two_organizations_one_after_the_other(since, found):
+    second = "mobile: '+000 2000002', in_office_from: 2026-01-01"
+    moved = f"mobile: '+000 1000001', in_office_from: {since}"
+    told = problems(changed((SCPA, second, moved)))
+    assert len(told) == found
+    assert all(kind_of(each) == "contradiction" for each in told)
+
+
+def test_one_person_may_stand_twice_in_one_organization():
+    assert problems(changed((SCPA, "secondary@scpa.example.org", "primary@scpa.example.org"))) == []
+
+
+def test_who_shares_a_mailbox_and_a_number_with_others_is_told_of_once():
+    files = {**whole_files(), "xyz/focal_points/ngo.yaml": another_organization("ngo")}
+    files = patched(files, "xyz/focal_points/ngo.yaml", "secondary@ngo", "secondary@scpa")
+    files = patched(files, "xyz/focal_points/ngo.yaml", "'+000 3000002'", "'+000 1000002'")
+    same = "the same person, by address or number, is a focal point of"
+    assert [each.partition(" on ")[0] for each in problems(files)] == [
+        f"xyz/focal_points/ngo.yaml:8:5: {same} 'iom' ({IOM}:8)",
+        f"{SCPA}:8:5: {same} 'ngo' (xyz/focal_points/ngo.yaml:8)",
+    ]
 
 
 def test_one_id_for_both_sides_is_a_stranger_on_one_of_them():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from dtm_sharing.model import IOM, Grain, Level, Method, Source, Urgency, country_of
+from dtm_sharing.model import IOM, Grain, Level, Method, Role, Source, Urgency, country_of
 from dtm_sharing.policy import signers
 from dtm_sharing.policy.files import (
     AgreementFile,
@@ -74,6 +74,12 @@ def _signatures(document: Document, part: AgreementFile, index: Index) -> Iterat
             and not in_office(index.people[person][1], part.valid_from)
         ):
             sentence = f"{quoted(person)} is not in office on {part.valid_from}, when the agreement begins"
+            yield document.problem(("signed", side), sentence)
+        elif person in index.people and index.people[person][1].role is Role.SECTORAL_EXPERT:
+            sentence = (
+                f"{quoted(person)} has the role {Role.SECTORAL_EXPERT}; a primary or a secondary focal point "
+                "signs an agreement"
+            )
             yield document.problem(("signed", side), sentence)
 
 
@@ -150,6 +156,7 @@ class _Shared:
     document: Document
     path: Path
     span: tuple[date | None, date | None]
+    dataset: str
     country: str  # the first part of the dataset's id, as of what the organization will hold
     grain: Grain
     indicators: tuple[str, ...]
@@ -184,11 +191,16 @@ def _secret_together(document: Document, part: AgreementFile, index: Index) -> I
 
 
 def _joins(here: _Shared, other: _Shared, relation: RelationPart) -> bool:
+    """Two extracts of one dataset join without a key too: their rows are in the same order."""
     keys = relation.keys or ()
     return (
         here.country == other.country
         and overlap(here.span, other.span)
-        and (not keys or any(each in here.indicators and each in other.indicators for each in keys))
+        and (
+            not keys
+            or here.dataset == other.dataset
+            or any(each in here.indicators and each in other.indicators for each in keys)
+        )
     )
 
 
@@ -228,6 +240,7 @@ def _shared(index: Index) -> dict[str, list[_Shared]]:
                             document=document,
                             path=("pathways", position, "share", item),
                             span=(part.valid_from, part.valid_until),
+                            dataset=share.dataset,
                             country=country_of(share.dataset),
                             grain=dataset.grain,
                             indicators=share.indicators,

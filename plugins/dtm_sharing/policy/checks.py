@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from dtm_sharing.model import PUBLIC, Level, RequestState, Role, country_of
+from dtm_sharing.model import PUBLIC, Level, RequestState, Role, Source, country_of
 from dtm_sharing.policy import agreements, signers, tighter, waivers
 from dtm_sharing.policy.files import (
     AssessmentFile,
@@ -23,6 +23,7 @@ from dtm_sharing.policy.files import (
     PersonPart,
     RelationsFile,
     RequestFile,
+    continuation_key,
 )
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, did_you_mean, quoted
@@ -84,6 +85,14 @@ def _relations(document: Document, part: RelationsFile, index: Index) -> Iterato
         if each.level and index.words.level(each.level) is Level.PUBLIC:
             sentence = "a relation that asks for Public makes nothing stricter; write Confidential or Secret"
             yield document.problem(("relations", position, "level"), sentence)
+        lines: dict[frozenset[str], int] = {}
+        for item, group in enumerate(each.groups or ()):
+            path = ("relations", position, "groups", item)
+            line = document.at(*path).line
+            if frozenset(group) in lines:
+                sentence = f"this group stands twice; the first is on line {lines[frozenset(group)]}"
+                yield document.problem(path, sentence)
+            lines.setdefault(frozenset(group), line)
 
 
 def _operation(document: Document, part: OperationFile, _index: Index) -> Iterator[Problem]:
@@ -110,6 +119,13 @@ def _dataset(document: Document, part: DatasetFile, index: Index) -> Iterator[Pr
                     (key, item),
                     f"there is no column {quoted(name)} in this dataset{did_you_mean(name, names)}",
                 )
+    for item, name in enumerate(part.drop_at_collection or ()):
+        if name in (part.key or ()):
+            sentence = (
+                f"the column {quoted(name)} is a part of the key, so it cannot go at collection: without it, "
+                f"nobody sees that several rows are of one {part.grain or 'unit'}"
+            )
+            yield document.problem(("drop_at_collection", item), sentence)
 
 
 def _columns(document: Document, part: DatasetFile) -> Iterator[Problem]:
@@ -129,6 +145,37 @@ def _columns(document: Document, part: DatasetFile) -> Iterator[Problem]:
                     path,
                     f"{quoted(header)} is also a column, on line {line}; it cannot be a continuation too",
                 )
+    yield from _known_by_question(document, part, {header: line for header, (_, line) in first.items()})
+
+
+def _known_by_question(
+    document: Document, part: DatasetFile, columns: dict[tuple[str, ...], int]
+) -> Iterator[Problem]:
+    """Behind its question a continuation has a name of its own, and takes any header that reads the same."""
+    continuations = [
+        (column.name, header, ("columns", position, "continued_by", item))
+        for position, column in enumerate(part.columns or ())
+        for item, header in enumerate(column.continued_by or ())
+    ]
+    plain = {_folded(header): document.at(*path).line for _, header, path in reversed(continuations)}
+    first: dict[tuple[str, ...], tuple[str, int]] = {}  # its whole name -> its question, line
+    for question, header, path in continuations:
+        if question is None:
+            continue
+        name = continuation_key(question, header)
+        asked, at_line = first.setdefault(_folded(name), (question, document.at(*path).line))
+        if line := columns.get(_folded(name)):
+            sentence = (
+                f"this continuation is known as {quoted(name)}, which is also a column, on line {line}; it "
+                "cannot be a continuation too"
+            )
+            yield document.problem(path, sentence)
+        elif line := plain.get(_folded(name)) or (at_line if asked != question else None):
+            sentence = (
+                f"this continuation is known as {quoted(name)}, and so is the one on line {line}; one header "
+                "cannot be a continuation of two questions"
+            )
+            yield document.problem(path, sentence)
 
 
 def _headers(part: DatasetFile) -> Iterator[tuple[str, int, Path]]:
@@ -141,7 +188,8 @@ def _headers(part: DatasetFile) -> Iterator[tuple[str, int, Path]]:
 
 def _folded(header: str) -> tuple[str, ...]:
     """Headers that look the same are the same: Unicode NFC, any run of blanks is one, case does not count."""
-    return tuple(unicodedata.normalize("NFC", header).casefold().split())
+    small = unicodedata.normalize("NFC", header).casefold()
+    return tuple(unicodedata.normalize("NFC", small).split())
 
 
 def _assessment(document: Document, part: AssessmentFile, index: Index) -> Iterator[Problem]:
@@ -159,10 +207,15 @@ def _assessment(document: Document, part: AssessmentFile, index: Index) -> Itera
     yield from only_raise(document, part.levels, "levels", index)
 
 
-def _focal_points(document: Document, part: FocalPointsFile, _index: Index) -> Iterator[Problem]:
+def _focal_points(document: Document, part: FocalPointsFile, index: Index) -> Iterator[Problem]:
     if part.id == str(PUBLIC):
         sentence = f"{quoted(part.id)} is what the ledger calls everyone; give the organization another id"
         yield document.problem(("id",), sentence)
+    if part.organization:
+        first = index.once(_by_organization)[_folded(part.organization)]
+        if first.file != document.file:
+            sentence = f"an organization of this name is declared twice; the first is in {first}"
+            yield document.problem(("organization",), sentence)
     roles = [person.role for person in part.people or ()]
     for role in (Role.PRIMARY, Role.SECONDARY):
         if part.people is not None and None not in roles and role not in roles:
@@ -171,6 +224,16 @@ def _focal_points(document: Document, part: FocalPointsFile, _index: Index) -> I
     for position, person in enumerate(part.people or ()):
         yield from in_order(document, person, ("people", position), "in_office_from", "in_office_until")
     yield from _one_primary(document, part)
+    yield from signers.elsewhere(document, part, index)
+
+
+def _by_organization(index: Index) -> dict[tuple[str, ...], Source]:
+    """Name → where the first file has it."""
+    found: dict[tuple[str, ...], Source] = {}
+    for document, part in index.tables_c:
+        if part.organization:
+            found.setdefault(_folded(part.organization), document.at("organization"))
+    return found
 
 
 def _one_primary(document: Document, part: FocalPointsFile) -> Iterator[Problem]:

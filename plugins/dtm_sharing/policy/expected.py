@@ -359,7 +359,7 @@ def keys(dataset: Dataset, *, dropped: bool = True) -> tuple[str, ...]:
 
 def keys_of(column: Column) -> tuple[str, ...]:
     """The key of a column, and those of its continuations."""
-    return (column.name, *(f"{column.name}: {text}" for text in column.continued_by))
+    return (column.name, *(files.continuation_key(column.name, text) for text in column.continued_by))
 
 
 def names(dataset: Dataset) -> frozenset[str]:

@@ -206,7 +206,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     noun: ClassVar[str]  # "'x' is not a key of <noun>"
     gone: ClassVar[Mapping[str, str]] = {}  # a key that it once had -> what to do instead
-    personal: ClassVar[bool] = False  # it describes a person: nothing that is wrong in it is quoted
+    personal: ClassVar[bool] = False  # people are written here: nothing that is wrong in it is quoted
 
 
 # ------------------------------------------------------------------------------------------ the kinds
@@ -355,6 +355,7 @@ class OverlayFile(Part):
 
 class SignaturesPart(Part):
     noun = "the signatures"
+    personal = True
     coordinator: PersonRef
     sectoral_expert: PersonRef
 
@@ -402,6 +403,11 @@ class ColumnPart(Part):
     )
 
 
+def continuation_key(question: str, continuation: str) -> str:
+    """What a continuation is known by in a table, for its header alone may repeat."""
+    return f"{question}: {continuation}"
+
+
 Component = Literal["BA", "SA", "ETT", "FMR", "FMS"]
 
 
@@ -428,6 +434,7 @@ class DatasetFile(Part):
 
 class AssessorsPart(Part):
     noun = "the assessors"
+    personal = True
     coordinator: PersonRef
     sectoral_expert: PersonRef
 
@@ -477,6 +484,7 @@ class FocalPointsFile(Part):
     """Table C for one organization: at least a primary and a secondary."""
 
     noun = "a focal_points file"
+    personal = True
     kind: Literal["focal_points"]
     id: Annotated[str, Field(pattern=SLUG), Names("organization")]
     organization: Line

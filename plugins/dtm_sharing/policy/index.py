@@ -49,6 +49,7 @@ class Index:
     operations: dict[str, OperationFile] = field(default_factory=dict)
     datasets: dict[str, DatasetFile] = field(default_factory=dict)
     people: dict[str, tuple[str, PersonPart]] = field(default_factory=dict)  # organization, person
+    tables_c: list[tuple[Document, FocalPointsFile]] = field(default_factory=list)  # all, in order of file
     requests: dict[str, RequestFile] = field(default_factory=dict)
     overlays: dict[str, tuple[Document, OverlayFile]] = field(default_factory=dict)
     assessments: dict[str, AssessmentFile] = field(default_factory=dict)
@@ -120,6 +121,7 @@ def _enter(part: Part, document: Document, index: Index) -> None:
                 if levels is not None:
                     _keep(index.levels, each.id, index.words.levels(levels))
         case FocalPointsFile():
+            index.tables_c.append((document, part))
             for person in part.people or ():
                 _keep(index.people, person.id, (part.id, person))
         case RelationsFile():

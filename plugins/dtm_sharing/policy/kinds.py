@@ -45,7 +45,7 @@ KINDS = (
         "Two files, or two parts of one, contradict each other.",
         r"already means|cannot be a continuation|a second pathway|a folder has one|contradict|cycle|circle"
         r"|builds on itself|is relaxed by the waiver|end the one the day before"
-        r"|a level here already|a case of this name|is declared$"
+        r"|cannot go at collection|in one mailbox|a level here already|a case of this name|is declared$"
         r"|says nothing of what is held|makes nothing stricter",
     ),
     Kind("unknown-key", "A key is not one of its kind of file.", r"is (not a|no) key of|is no mapping"),

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from dtm_sharing.model import Source
 from dtm_sharing.policy.files import IS_A_PERSON, KINDS, SHOULD_BE, TEXT, LevelMark, Names, Part, Refers
 from dtm_sharing.policy.problems import Problem, did_you_mean, instead, nearest, quoted
-from dtm_sharing.policy.texts import EMPTY, UNREADABLE, Place, Text
+from dtm_sharing.policy.texts import EMPTY, UNREADABLE, WORD, Place, Text
 
 Path = tuple[str | int, ...]
 KEY = "[key]"  # at the end of a path: the key itself, not its value (pydantic's convention)
@@ -60,9 +60,11 @@ def document(text: Text, kinds: Mapping[str, type[Part]] = KINDS) -> tuple[Docum
         return None, [] if text.problems else [Problem(text.file, *text.place.of(()), sentence)]
     kind = text.data.get("kind", EMPTY)
     if not isinstance(kind, str) or kind not in kinds:
-        given = f"{quoted(kind)} is not a kind of policy file{instead(str(kind), kinds)}"
-        missing = f"'kind' is missing; write one of {', '.join(kinds)}"
-        sentence = missing if kind is EMPTY else given
+        sentence = f"'kind' is missing; write one of {', '.join(kinds)}"
+        if isinstance(kind, tuple | dict):
+            sentence = f"'kind' must be one kind of policy file; write one of {', '.join(kinds)}"
+        elif kind is not EMPTY:
+            sentence = f"{quoted(kind)} is not a kind of policy file{instead(str(kind), kinds)}"
         at = text.place.of(("kind",))
         return None, [] if kind is UNREADABLE else [Problem(text.file, *at, sentence)]
     model = kinds[kind]
@@ -96,7 +98,6 @@ def _problems(found: Document, faults: list[ErrorDetails]) -> Iterator[Problem]:
 
 def _problem(found: Document, fault: ErrorDetails) -> Problem:
     path: Path = fault["loc"] + tuple(fault.get("ctx", {}).get("below", ()))
-    # Of a fault of a key itself this is KEY; no sentence of such a fault names it, all quote the key.
     name = next(step for step in reversed(path) if isinstance(step, str))
     key = f"an item of {quoted(name)}" if isinstance(path[-1], int) else quoted(name)
     if fault["type"] == "extra_forbidden":
@@ -108,9 +109,12 @@ def _problem(found: Document, fault: ErrorDetails) -> Problem:
         return found.problem_at_key(path, f"{which} is not a key of {model.noun}{known}")
     if fault["type"] == "missing":
         return found.problem(path[:-1], _missing(name, _model_at(type(found.part), path[:-1])))
+    personal = _personal(type(found.part), path)
+    if personal and not WORD.fullmatch(name):  # nor is KEY, which stands for the key itself
+        key = "this key"  # it may be somebody's name
     if fault["input"] is EMPTY:
         return found.problem_at_key(path, _empty(name, key, required=_required(found, path)))
-    return found.problem(path, _sentence(fault, name, key, quote=not _personal(type(found.part), path)))
+    return found.problem(path, _sentence(fault, name, key, quote=not personal))
 
 
 _BOTH_HALVES = "an assessment weighs both the risk of sharing and the risk of not sharing"
@@ -141,6 +145,7 @@ def _personal(model: type[Part], path: Path) -> bool:
         part = _part(plain(annotation))
         if part and part.personal:
             return True
+        # A key stands for its value: where people are the values, somebody may write one as the key.
         annotation = below(annotation, step) if step != KEY else annotation
     return IS_A_PERSON in _opened(annotation)[1]
 

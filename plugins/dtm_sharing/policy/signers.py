@@ -13,12 +13,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from dtm_sharing.model import IOM, Role, country_of
-from dtm_sharing.policy.files import AssessorsPart, PersonPart, SignaturesPart
+from dtm_sharing.model import IOM, Role, Source, country_of
+from dtm_sharing.policy.files import AssessorsPart, FocalPointsFile, PersonPart, SignaturesPart
 from dtm_sharing.policy.index import Index
 from dtm_sharing.policy.problems import Problem, quoted
 from dtm_sharing.policy.shape import Document, Path
-from dtm_sharing.policy.spans import both, in_office
+from dtm_sharing.policy.spans import both, in_office, overlap
 
 
 def problems(
@@ -92,13 +92,69 @@ def both_sides(document: Document, path: Path, signed: Mapping[str, str], index:
         yield document.problem((*path, next(each for each in named.values() if each != IOM)), sentence)
 
 
+def elsewhere(document: Document, part: FocalPointsFile, index: Index) -> Iterator[Problem]:
+    """Who is a focal point of another organization too, of a file before this one, at the same time.
+
+    What one organization may not have beside what it holds could reach the mailbox through the other. A name
+    does not count: in two organizations two people may share it.
+    """
+    everyone = index.once(_by_where_reached)
+    for position, person in enumerate(part.people or ()):
+        for at, organization, other in _earlier(person, everyone):
+            if both(part.id, organization) and part.id != organization and _at_once(person, other):
+                sentence = (
+                    "the same person, by address or number, is a focal point of "
+                    f"{quoted(organization)} ({at}) on some of the same days; what the one may not have "
+                    "beside the other's would be in one mailbox"
+                )
+                yield document.problem(("people", position), sentence)
+                break
+
+
+def _earlier(person: PersonPart, everyone: Mapping[_Own, list[_Entry]]) -> Iterator[_Entry]:
+    for own in _reached_at(person):
+        for entry in everyone[own]:
+            if entry[2] is person:
+                break
+            yield entry
+
+
+def _at_once(one: PersonPart, other: PersonPart) -> bool:
+    return overlap((one.in_office_from, one.in_office_until), (other.in_office_from, other.in_office_until))
+
+
+def _by_where_reached(index: Index) -> dict[_Own, list[_Entry]]:
+    """Where only one person is reached → the entries that have it, in order of file."""
+    found: dict[_Own, list[_Entry]] = {}
+    for document, part in index.tables_c:
+        for position, person in enumerate(part.people or ()):
+            for own in _reached_at(person):
+                found.setdefault(own, []).append((document.at("people", position), part.id, person))
+    return found
+
+
 # ---------------------------------------------------------------------------------------- one person or two
 
 
 def _are_one_person(*people: PersonPart) -> bool:
     """Whether two entries share what only one person has. What that is, no sentence says."""
-    known = [(_address(each.email), _number(each.mobile), _name(each.name)) for each in people]
-    return any(any(same) and len(set(same)) < len(same) for same in zip(*known, strict=True))
+    known = [own for each in people for own in _theirs(each)]
+    return len(set(known)) < len(known)
+
+
+_Own = tuple[str, object]
+_Entry = tuple[Source, str | None, PersonPart]  # where it stands, of which organization
+
+
+def _theirs(person: PersonPart) -> list[_Own]:
+    """What only one person has, of what the entry gives."""
+    named = _name(person.name)
+    return [*_reached_at(person), *([("name", named)] if named else [])]
+
+
+def _reached_at(person: PersonPart) -> list[_Own]:
+    given = {"email": _address(person.email), "mobile": _number(person.mobile)}
+    return [(what, own) for what, own in given.items() if own]
 
 
 def _plain(text: str | None) -> str:

@@ -50,6 +50,7 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+WORD = re.compile(r"[a-z0-9_]+")  # as our keys are; another key may be somebody's name
 _DIRECTIVE = re.compile(r"(?<![^\r\n])%")  # before a document; only comments stand there otherwise
 
 
@@ -203,8 +204,7 @@ class _Reader:
         if depth > _DEEPEST:
             raise _NotYaml(line, column, "this is nested too deeply for a policy file")
         if isinstance(event, AliasEvent):
-            name = quoted(f"*{event.anchor}")
-            self.report(line, column, f"aliases ({name}) are not used here; write the value out")
+            self.report(line, column, "aliases ('*…') are not used here; write the value out")
             return UNREADABLE, Place(line, column)
         assert isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent)
         if event.ctag is not None:
@@ -232,8 +232,8 @@ class _Reader:
                 self.report(line, column, "a key must be one plain word")
             value, at = self.value(next(self.events), depth + 1)
             if key in place.keys:
-                first = place.keys[key][0]
-                self.report(line, column, f"the key {quoted(key)} stands twice; the first is on line {first}")
+                which = f"the key {quoted(key)}" if WORD.fullmatch(key) else "this key"
+                self.report(line, column, f"{which} stands twice; the first is on line {place.keys[key][0]}")
             elif key is not None:
                 data[key], place.keys[key], place.parts[key] = value, (line, column), at
         return data, place

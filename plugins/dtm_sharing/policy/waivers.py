@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 from dtm_sharing.model import Level, assessment_rule, overlay_rule
@@ -22,6 +23,7 @@ _HoldsIn = Callable[[OperationFile], bool]
 class _Rule:
     level: Level
     holds_in: _HoldsIn
+    made_on: date | None  # of an assessment: who signed a waiver before it did not know the rule
 
 
 def problems(document: Document, part: WaiverFile, index: Index) -> Iterator[Problem]:
@@ -68,6 +70,12 @@ def _relaxed(
     elif operation and index.whole and index.whole_operations and not rule.holds_in(operation):
         sentence = f"{quoted(name)} has no part in the operation {quoted(operation.id)}; remove it here"
         yield document.problem(path, sentence)
+    elif part.signed_on and rule.made_on and part.signed_on < rule.made_on:
+        sentence = (
+            f"{quoted(name)} was assessed on {rule.made_on}, which is after 'signed_on': who signed did not "
+            "know it; sign the waiver again"
+        )
+        yield document.problem(path, sentence)
 
 
 def _contradiction(
@@ -105,29 +113,29 @@ def _by_rule(index: Index) -> dict[str, list[tuple[Document, WaiverFile]]]:
 def _rules(index: Index) -> dict[str, _Rule]:
     """Every rule that asks for a level, by the id that a decision gives it."""
     found: dict[str, _Rule] = {}
-    for name, word, holds_in in _each_rule(index):
+    for name, word, holds_in, made_on in _each_rule(index):
         level = index.words.level(word) if isinstance(word, str) else word
         if isinstance(level, Level):
-            found[name] = _Rule(level, holds_in)
+            found[name] = _Rule(level, holds_in, made_on)
     return found
 
 
-def _each_rule(index: Index) -> Iterator[tuple[str, Level | str | None, _HoldsIn]]:
+def _each_rule(index: Index) -> Iterator[tuple[str, Level | str | None, _HoldsIn, date | None]]:
     for indicator, levels in index.levels.items():
         for grain, level in levels.items():
-            yield f"indicator:{indicator}@{grain}", level, _everywhere
+            yield f"indicator:{indicator}@{grain}", level, _everywhere, None
     for relation, (_, each) in index.relations.items():
-        yield f"relation:{relation}", each.level, _everywhere
+        yield f"relation:{relation}", each.level, _everywhere, None
     for overlay, (_, part) in index.overlays.items():
         for brought in foundations(overlay, index):
             for item in index.overlays[brought][1].tightens or ():
                 if both(item.indicator, item.grain):
                     rule = overlay_rule(overlay, brought, item.indicator, item.grain)
-                    yield rule, item.level, partial(fits, part)
+                    yield rule, item.level, partial(fits, part), None
     for assessment, made in index.assessments.items():
         for item in made.levels or ():
             rule = assessment_rule(assessment, item.indicator, item.grain)
-            yield rule, item.level, partial(_belongs_to, made)
+            yield rule, item.level, partial(_belongs_to, made), made.assessed_on
 
 
 def _everywhere(_operation: OperationFile) -> bool:
