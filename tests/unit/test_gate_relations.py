@@ -455,6 +455,20 @@ def test_a_waived_relation_needs_to_know_what_is_held() -> None:
     assert gap_kinds(decided(RULES, "safety", "actor", held=None)) == []
 
 
+@pytest.mark.parametrize(
+    ("keys", "kinds"),
+    [(("site",), []), (("site", "name"), ["holding-unknown-indicator"])],
+    ids=["one key", "two keys"],
+)
+def test_what_nobody_knows_could_be_a_second_key_whatever_its_grain(
+    keys: tuple[str, ...], kinds: list[str]
+) -> None:
+    """A table too coarse for the relation may lead from one to another, by a key that was renamed since."""
+    rules = policy({**LEVELS, "site": PUBLIC, "name": PUBLIC}, relations=[replace(PAIR, keys=keys)])
+    decision = decided(rules, "site", "safety", held=[holding("site", "gone", grain=Grain.NATIONAL)])
+    assert gap_kinds(decision) == kinds
+
+
 def test_an_unknown_indicator_is_a_gap_that_names_the_first_table_with_it() -> None:
     held = [
         holding("gone", "actor", entry=9, since=date(2026, 5, 5)),

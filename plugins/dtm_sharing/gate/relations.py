@@ -104,10 +104,9 @@ def together(
         joined = _joined(beside, relation, present, reader)
         alone = (_joined(beside, relation, [key], reader) for key in leads)
         if _complete(relation, own, joined) and joined not in alone:
-            adds = tuple(each for each in joined if leads or len(own | each.groups) > 1)
-            waiver = _waiver(beside, relation, present, reader)
+            waiver = _waiver(beside, relation, present)
             level = waiver.level if waiver else relation.level
-            return Together(relation, own, level, waiver, adds)
+            return Together(relation, own, level, waiver, tuple(joined))
     return None
 
 
@@ -115,10 +114,13 @@ def _joined(
     beside: Beside,
     relation: Relation,
     present: Collection[str],
-    reader: str | None,
+    reader: str | None = None,
     waiver: Waiver | None = None,
 ) -> list[Seen]:
-    """What a reader has that can be put beside a table with these indicators; by way of what is waived."""
+    """What a reader has that can be put beside a table with these indicators; by way of what is waived.
+
+    ``reader`` None: whomever the table is for.
+    """
     keys = beside.reach(relation, present, reader, waiver)
     seen = (each for each in beside.seen[relation.id] if each.reader in {None, reader})
     return [each for each in seen if relation.joins(keys, each.keys)]
@@ -128,26 +130,24 @@ def _complete(relation: Relation, own: frozenset[int], joined: Iterable[Seen]) -
     return len(own.union(*(each.groups for each in joined))) == len(relation.groups)
 
 
-def _waiver(
-    beside: Beside, relation: Relation, present: Collection[str], reader: str | None
-) -> Waiver | None:
+def _waiver(beside: Beside, relation: Relation, present: Collection[str]) -> Waiver | None:
     """The waiver that relaxes the relation for the table *and* for every table that it is read with.
 
     Else what is waived for one dataset would let out in one order what is refused in the other. So it is for
     those on the way as well, unless the others are reached without them. Never of Secret, whatever the file
-    says. Of several (no checked policy has them) the strictest.
+    says; so nobody's own tables have a part in it. Of several (no checked policy has them) the strictest.
     """
     named = [each for each in beside.waivers if relation.rule in each.relaxes]
     named = [each for each in named if each.level < relation.level < Level.SECRET]
     if not named:
         return None
-    joined = _joined(beside, relation, present, reader)
+    joined = _joined(beside, relation, present)
     ids = {beside.tables[at].dataset for one in joined for at in one.places}
     found = (
         each
         for each in named
         if all(beside.covers(each, id_) for id_ in ids)
-        and _joined(beside, relation, present, reader, each) == joined
+        and _joined(beside, relation, present, waiver=each) == joined
     )
     return max(found, key=lambda each: (each.level, each.id), default=None)
 
