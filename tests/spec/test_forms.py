@@ -62,7 +62,8 @@ LEAVE_OUT = """
 
 # Columns that tell units apart: province (admin1), district (admin2), site. Counts: children, tents. What is
 # no count: water. children are Confidential by site and by admin3, Public from admin2 on; tents are Public;
-# water is Confidential by site, and nobody has said what it is by anything else.
+# water is Confidential by site, and nobody has said what it is by anything else. Where no column tells the
+# sites apart, nobody can say of how many a sum would tell: there are none.
 SUM_UP = """
 | columns of the table                     | forms |
 |------------------------------------------|-------|
@@ -71,9 +72,9 @@ SUM_UP = """
 | site, district, children                 | keeps site, district / by admin2: district, children / by national: children |
 | site, province, children                 | keeps site, province / by admin1: province, children / by national: children |
 | site, children                           | keeps site / by national: children |
-| district, children, water                | keeps district / by admin2: district, children / by national: children |
+| district, children, water                | keeps district |
 | site, district, water                    | keeps site, district |
-| children                                 | by national: children |
+| children                                 | -     |
 | water                                    | -     |
 | site, district, tents                    | -     |
 """  # noqa: E501 (a table is read across)

@@ -114,6 +114,12 @@ def test_a_row_of_which_fewer_than_half_is_declared_keeps_only_what_is_declared(
     assert keys("1.1 Site", "2.1 Familles", "Ninawa", "0770 123", "12")[4] == "column 5 (unknown)"
 
 
+def test_of_a_frame_that_an_author_made_no_unknown_text_is_kept():
+    found = identify(["1.1 Site", "2.1 Familles", "0770 123", ""], SITES, keep_unknown=False)
+    assert [each.key for each in found][2:] == ["column 3 (unknown)", "column 4 (unknown)"]
+    assert [each.key for each in found][:2] == keys("1.1 Site", "2.1 Familles")
+
+
 def test_no_headers_are_no_columns() -> None:
     assert identify([], SITES) == ()
 
@@ -347,6 +353,20 @@ def test_a_waiver_by_site_does_not_relax_a_table_that_the_data_show_to_be_finer(
     )
     assert classified(rules, "children").level is PUBLIC
     assert classified(rules, "children", evidence=(BY_HOUSEHOLD,)).level is CONFIDENTIAL
+
+
+def test_a_waiver_by_household_does_not_relax_what_stands_by_site() -> None:
+    """Such a table shows the sites too: what they ask for counts as soon as households ask for less."""
+    rules = policy(
+        {"children": {Grain.SITE: CONFIDENTIAL, Grain.HOUSEHOLD: CONFIDENTIAL}},
+        waivers=[waiver("indicator:children@household")],
+    )
+    found = classified(rules, "children", evidence=(BY_HOUSEHOLD,))
+    assert [(each.rule, each.level) for each in found.columns[0].reasons] == [
+        ("indicator:children@site", CONFIDENTIAL),
+        ("indicator:children@household", PUBLIC),
+    ]
+    assert found.level is CONFIDENTIAL
 
 
 # ---------------------------------------------------------------------------------------------- grain

@@ -329,10 +329,18 @@ def test_sums_that_are_refused_for_the_unit_that_they_name_are_not_offered() -> 
 
 
 def test_a_count_without_a_level_for_the_coarser_unit_is_left_out_of_the_sums() -> None:
-    levels = {"district": dict.fromkeys(COARSE, PUBLIC), "children": FROM_ADMIN2, "tents": CONFIDENTIAL}
+    named = dict.fromkeys(["site", "district"], dict.fromkeys(COARSE, PUBLIC))
+    levels = {**named, "children": FROM_ADMIN2, "tents": CONFIDENTIAL}
     rules = policy(levels, additive=["children", "tents"], **AREAS)
-    forms = decided(rules, "district", "children", "tents").forms
-    assert [each.keeps for each in forms] == [("district",), ("district", "children"), ("children",)]
+    forms = decided(rules, "site", "district", "children", "tents").forms
+    assert [each.keeps for each in forms] == [("site", "district"), ("district", "children"), ("children",)]
+
+
+def test_where_no_column_tells_the_sites_apart_no_sums_are_named() -> None:
+    """Nobody could say of how many a sum would tell; so they could not be published either."""
+    levels = {"district": dict.fromkeys(COARSE, PUBLIC), "children": FROM_ADMIN2}
+    forms = decided(policy(levels, additive=["children"], **AREAS), "district", "children").forms
+    assert [(each.keeps, each.aggregate_to) for each in forms] == [(("district",), None)]
 
 
 def test_a_table_that_was_summed_up_can_be_summed_up_further() -> None:
@@ -405,8 +413,8 @@ def test_what_is_secret_only_beside_something_else_need_not_be_dropped_at_collec
 
 
 def test_a_denial_says_by_what_grain_the_nearest_form_has_sums() -> None:
-    with pytest.raises(GateDenied, match=r"form has sums by national, leaves out 0 columns and keeps 1\.$"):
-        gate.approve(decided(counts(), "children"))
+    with pytest.raises(GateDenied, match=r"form leaves out 1 columns and keeps 1\.$"):
+        gate.approve(decided(counts(), "site", "children"))
 
 
 # ------------------------------------------------------------------------------------------- pathways

@@ -59,7 +59,11 @@ def nearest(
         for each in classification.columns
         if each.indicator is not None
     }
-    sums = (_summed(table, classification.grain, to, indicators) for to in _COARSER)
+    # Of how many sites a sum would tell, nobody can say else; what was summed up before tells of enough.
+    counted = table.aggregated_to or any(
+        each.identifies is case.dataset.grain for each in indicators.values()
+    )
+    sums = (_summed(table, classification.grain, to, indicators) for to in _COARSER if counted)
     pared = (_pared(case, start, engine) for start in (table, _as_declared(case, table), *sums) if start)
     relations = {each.rule for each in case.policy.relations.values()}
     forms = {_form(classification, each, indicators, relations) for each in pared if each}
