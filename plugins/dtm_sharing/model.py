@@ -17,6 +17,9 @@ IOM = "iom"  # id of the organization that shares
 # signatures. Said a month ahead it comes before most monthly dispatches.
 NOTICE = timedelta(days=30)
 
+# What exports write where nothing was answered, and HXL's tags: such a cell, as a whole, names no unit.
+UNNAMED = r"(?i:null|nan|nat|none|n/?a|na|not available|unknown|dnk|pnta|ooo|-+|#[a-z].*|)"
+
 
 def country_of(id_: str) -> str:
     """The first part of the id of a dataset, an operation or a focal point: ``npl`` of ``npl/site-list``."""
@@ -499,6 +502,10 @@ class Policy:
                 and all(self.focal_points[one].in_office.covers(each.signed_on) for one in signers)
             ):
                 yield each
+
+    def people_of(self, organization: str) -> frozenset[str]:
+        """Ids of an organization's focal points, of all days; nobody's for the public."""
+        return frozenset(each.id for each in self.focal_points.values() if each.organization == organization)
 
     def foundations(self, overlay: Overlay) -> tuple[Overlay, ...]:
         """The overlay and all that it builds on, directly or not: each once, also where they go round."""

@@ -1,7 +1,8 @@
 """Leave columns out of a table, or sum its rows up, exactly as a decision or a dataset says.
 
 Any frame that narwhals knows goes in, and the same kind comes out. Its columns are named by ``Header.key``.
-The frame that was given is never changed. Where columns are left out, rows and their order stay.
+The frame that was given is never changed. Where columns are left out, all rows stay, and their order as well,
+unless it could tell which row is which (``by_content``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from decimal import MAX_PREC, Context, Decimal, localcontext
 from typing import Any
 
 from dtm_sharing.errors import GateDenied, Undecided, UsageProblem
-from dtm_sharing.model import Dataset, Decision, Level, Outcome, Policy, ReleasableForm
+from dtm_sharing.model import UNNAMED, Dataset, Decision, Level, Outcome, Policy, ReleasableForm
 
 # A sum over one site is that site, and of two sites each can subtract its own. Three is also the least that
 # the thresholds in use for small cells allow: 5 as a rule, 3 at the least, 10 in health.
@@ -86,15 +87,16 @@ def aggregate(form: ReleasableForm, frame: Any, dataset: Dataset, policy: Policy
     """Sum the counts of a table up per unit of a coarser grain, as a form says. Cells are text, as they came.
 
     Units are told apart by the columns ``form.by``; spaces and Unicode composition in their names do not
-    count. A unit of fewer than ``SMALLEST_GROUP`` sites (or what else the dataset is by) is left out. Where
-    one of its rows does not say how many (a blank cell), the unit does not either: a sum without it would be
-    too small. Sums are exact, with as many decimals as the cells have. Rows come in the order of their units,
-    columns in that of the frame.
+    count. A unit of fewer than ``SMALLEST_GROUP`` sites (or what else the dataset is by), by any one of the
+    columns that identify these, is left out. Where one of its rows does not say how many (a blank cell), the
+    unit does not either: a sum without it would be too small. Sums are exact, with as many decimals as the
+    cells have. Rows come in the order of their units, columns in that of the frame.
 
     Raises:
         GateDenied: the table holds something Secret, so it goes nowhere in any form.
-        Undecided: a cell that should be a count is none, a row does not say which unit it is in, or no unit
-            has enough rows. The sentence names the column and how many cells, never a cell.
+        Undecided: a cell that should be a count is none, a row does not say which unit it is in, no column
+            identifies the sites, or no unit has enough. The sentence names the column and how many cells,
+            never a cell.
         UsageProblem: the form is no aggregate, has another column than the frame, or sums what is no count.
     """
     import narwhals as nw
@@ -109,7 +111,7 @@ def aggregate(form: ReleasableForm, frame: Any, dataset: Dataset, policy: Policy
     rows = {
         unit: at
         for unit, at in sorted(units.items())
-        if len({members[each] for each in at}) >= SMALLEST_GROUP
+        if min(len({ids[each] for each in at if ids[each]}) for ids in members) >= SMALLEST_GROUP
     }
     if not rows:
         raise Undecided(
@@ -148,18 +150,30 @@ def _units(by: Mapping[str, Sequence[str]], rows: int) -> dict[tuple[str, ...], 
     return units
 
 
-def _members(frame: Any, dataset: Dataset, policy: Policy) -> list[tuple[str, ...]]:
+def _members(frame: Any, dataset: Dataset, policy: Policy) -> list[list[str]]:
     """Of which site, household or person each row is: what a sum must not tell of a single one.
 
-    By the columns that identify what the dataset is by, else by its key; rows that do not say are one. A site
-    that is asked each month has several rows, and is one all the same.
+    By each column that identifies what the dataset is by; "" where a row does not say. Its key may name
+    months or records, so it says nothing of it. Of a name only letters and digits count: it may be typed
+    otherwise each time.
     """
     table = _table(frame)
     named = {each.name: policy.indicators[each.indicator].identifies for each in dataset.columns}
-    telling = [key for key in _keys(table) if named.get(key) is dataset.grain]
-    telling = telling or [key for key in _keys(table) if key in dataset.key]
-    cells = [_cells(table.get_column(key)) for key in telling]
-    return list(zip(*cells, strict=True)) if cells else [()] * len(table)
+    telling = (key for key in _keys(table) if named.get(key) is dataset.grain)
+    columns = [[_folded(cell) for cell in _cells(table.get_column(key))] for key in telling]
+    if said := [ids for ids in columns if any(ids)]:
+        return said
+    raise Undecided(
+        f"Undecided: no column of {dataset.id} tells one {dataset.grain} from another, so nobody can say of "
+        f"how many a sum would tell: declare which indicator does (identifies: {dataset.grain})."
+    )
+
+
+def _folded(cell: str) -> str:
+    if re.fullmatch(UNNAMED, cell):
+        return ""
+    signs = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cell).casefold())
+    return "".join(sign for sign in signs if unicodedata.category(sign)[0] in "LMN")
 
 
 def _totals(key: str, cells: Sequence[str], units: Iterable[Sequence[int]]) -> list[str]:
@@ -195,6 +209,16 @@ def keep(frame: Any, keys: Collection[str]) -> Any:
         what = f"lacks {', '.join(map(repr, absent))}" if absent else "would have no columns left"
         raise UsageProblem(f"The table {what}: keep columns that it has.")
     return table.select([key for key in present if key in keys]).to_native()
+
+
+def by_content(frame: Any) -> Any:
+    """The frame with its rows in the order of what they say.
+
+    For one in which nothing tells a row from another: in the order in which they came, row n would be row n
+    of any other extract of the same table, and so say of which site it is.
+    """
+    table = _table(frame)
+    return table.sort(*_keys(table)).to_native()
 
 
 def _nowhere(table: str, doomed: Iterable[str]) -> GateDenied:

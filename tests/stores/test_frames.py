@@ -440,10 +440,10 @@ def broken_workbooks(folder: Path) -> dict[Path, str]:
     }
     for name, (each, _) in files.items():
         (folder / f"{name}.xlsx").write_bytes(each)
-    two = {"One": [KEYS, [CANARY] * 6], "Two": [KEYS, ROW]}
+    two = {CANARY: [KEYS, [CANARY] * 6], "Two": [KEYS, ROW]}
     return {folder / f"{name}.xlsx": sentence for name, (_, sentence) in files.items()} | {
         rewritten(good, folder / "none.xlsx", rb"<sheets>.*</sheets>", b"<sheets/>"): "has no sheet",
-        workbook(folder / "two.xlsx", two): r"there are 2 sheets \(One, Two\)",
+        workbook(folder / "two.xlsx", two): "there are 2 visible sheets; keep the one",
         workbook(folder / "bare.xlsx", {"Data": []}): "no header of xyz/sites",
         workbook(folder / "other.xlsx", {"Data": [[CANARY], [CANARY], [CANARY]]}): "no header of xyz/sites",
     }
@@ -490,6 +490,17 @@ def test_columns_of_a_frame_are_named_by_key_and_the_frame_is_left_alone() -> No
     assert same == headers
 
 
+def test_what_an_author_made_headers_of_is_named_by_its_position_alone() -> None:
+    """``get_dummies`` makes headers of cells, and of two questions with the same answers twice the same."""
+    frame = pd.DataFrame([[*ROW, "1", "0", "1"]], columns=[*HEADER, CANARY, ("a", CANARY), CANARY])
+    named, headers = frames.name_columns(frame, DATASET)
+    unknown = [f"column {at} (unknown)" for at in range(len(KEYS) + 1, len(KEYS) + 4)]
+    assert list(named.columns) == [*KEYS, *unknown] == [header.key for header in headers]
+    assert CANARY not in str(headers)
+    assert frames.profile_frame(named, RULES, DATASET).headers == headers
+    assert frames.name_columns(named, DATASET)[1] == headers
+
+
 def test_a_profile_of_a_frame_knows_no_cells() -> None:
     frame = pd.DataFrame([[CANARY, *ROW[1:]], ROW], columns=KEYS)
     found = frames.profile_frame(frame, RULES, DATASET, stage=Stage.CLEANED, round_="17", whole=True)
@@ -526,7 +537,7 @@ def test_a_profile_says_what_the_cells_say_of_the_grain(read: Any) -> None:
 
 
 def test_a_please_specify_beside_an_identifying_column_identifies_nothing() -> None:
-    frame = pd.DataFrame([["S1", "Other", "a"], ["S2", "Other", "b"]], columns=KEYS[:3])
+    frame = pd.DataFrame([["North", "Other", "a"], ["South", "Other", "b"]], columns=KEYS[:3])
     known = replace(RULES, indicators={"any": INDICATOR, "site": replace(INDICATOR, identifies=Grain.ADMIN1)})
     swapped = replace(DATASET, columns=tuple(replace(each, indicator="site") for each in DATASET.columns))
     found = frames.profile_frame(frame, known, swapped).evidence

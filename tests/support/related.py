@@ -17,7 +17,7 @@ import pandas as pd
 
 from dtm_sharing.model import Audience, Stage, TableRef, Urgency
 from dtm_sharing.pipeline import Stores, admit
-from support.policies import ASSESSMENT, RELATIONS, patched, sample_files
+from support.policies import ASSESSMENT, GENERAL, RELATIONS, patched, sample_files
 
 DEMOGRAPHY, LANGUAGES = "xyz/demography", "xyz/languages"
 MAY = Audience("xyz/scpa-demography", Urgency.LOW)
@@ -173,10 +173,14 @@ def related_files(*agreements: str, **changes: str) -> dict[str, bytes]:
 
 
 def confidential_by_site(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files where counts by sex and age are not Public by site any more, and still by district."""
+    """The files where counts by sex and age are not Public by site any more, and still by district.
+
+    The ID of a site says there which site a row is of: without it nothing is summed up.
+    """
     own = "levels: {national: Public, admin1: Public, admin2: Public, admin3: Public, site: Confidential}"
     own = f"{own}\n    basis: Few sites have many families"
-    return patched(files, "indicators/population.yaml", "additive: true", f"additive: true\n    {own}")
+    told = patched(files, GENERAL, "  - id: site-id\n", "  - id: site-id\n    identifies: site\n")
+    return patched(told, "indicators/population.yaml", "additive: true", f"additive: true\n    {own}")
 
 
 def demography() -> pd.DataFrame:

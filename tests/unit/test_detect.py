@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from dtm_sharing.detect import grain_evidence
 from dtm_sharing.detect.columns import pairs
+from dtm_sharing.errors import TableUnreadable
 from dtm_sharing.model import Dataset, Grain, GrainEvidence
 from support.rules import dataset
 
@@ -178,14 +180,49 @@ def test_a_code_of_each_site_under_the_header_of_an_area_is_no_p_code() -> None:
     assert (Grain.SITE, "district") in finer(table, declared(Grain.ADMIN2, "district"))
     proper = [
         ("mwi", [f"MW{number}" for number in range(301, 337)]),
-        ("mwi", [f"MW-BA{number}" for number in range(36)]),
+        ("mwi", [f"MW-B{number}" for number in range(36)]),
         ("afg", [f"AF01{number:02}" for number in range(36)]),
         ("afg", [f"TCD01{number:02}" for number in range(36)]),  # a region's table, with its neighbours
         ("jor", [f"JO{number:05}" for number in range(36)]),  # whose P-codes are not known here
         ("mwi", [f"Ward {number}" for number in range(36)]),
+        ("mwi", [f"Block A{number}" for number in range(36)]),
+        ("bhs", [f"BS-{number:03}" for number in range(36)]),  # whose letters are not its first two
+        ("tur", [f"TR-{number:02}" for number in range(36)]),  # whose P-codes have three
     ]
     for country, codes in proper:
         assert finer(table | {"district": codes}, declared(Grain.ADMIN2, "district", country=country)) == []
+
+
+@pytest.mark.parametrize("country", ["npl", "irq", "tjk", "kgz", "jor", "ind", "mda", "aze", "bhs"])
+@pytest.mark.parametrize(
+    "code",
+    ["SS-{:03}", "KT-{:04}", "AD-S{:03}", "S-{}", "SS{:03}", "{}-S{:03}", "{}{:08}"],
+)
+def test_codes_of_sites_pass_for_iso_3166_2_or_p_codes_in_no_country(country: str, code: str) -> None:
+    """Another country's letters, or one sign too many; in a table that has a row for each."""
+    own = {"kgz": "KG", "bhs": "BS"}.get(country, country[:2].upper())
+    named = code.count("{") > 1
+    codes = [code.format(own, row) if named else code.format(row) for row in range(9)]
+    table = {"district": codes, "idps": [str(row) for row in range(9)]}
+    of = declared(Grain.ADMIN2, "district", country=country)
+    assert finer(table, of, {"district": Grain.ADMIN2})[0] == (Grain.SITE, "district")
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "NP 01 {0:02} 001",
+        "NP01 {0:02} 001",
+        "Site NP01{0:02}001",
+        "\u0938\u093e\u0907\u091f - NP01{0:02}001",
+        "Site: NP 01 {0:02} 001",
+    ],
+)
+def test_spaces_in_a_p_code_and_a_word_before_it_do_not_hide_how_deep_it_is(spelling: str) -> None:
+    table = {"zone": ["A", "B", "C"], "x": [spelling.format(row) for row in range(3)]}
+    assert (Grain.ADMIN3, "x") in finer(table, declared(Grain.ADMIN1, "zone", country="npl"))
+    table = {"zone": table["x"]}
+    assert (Grain.ADMIN3, "zone") in finer(table, declared(Grain.ADMIN1, "zone", country="npl"))
 
 
 def test_codes_in_one_of_two_columns_of_an_area_are_seen_where_the_other_has_fewer_areas() -> None:
@@ -457,8 +494,9 @@ def test_most_sites_several_times_or_one_very_often_are_households(rows: list[in
     of, known = declared(Grain.SITE, "site"), {"site": Grain.SITE}
     assert finer(table, of, known) == ([(Grain.HOUSEHOLD, None)] if found else [])
     assert finer({**table, "size": ["1"] * len(names)}, of, known) == []
-    unnamed = {**table, "site": [each if names.count(each) == 1 else "N/A" for each in names]}
-    assert finer(unnamed, of, known) == []
+    some = {**table, "site": [each if names.count(each) == 1 else "N/A" for each in names]}
+    many = {key: [*cells, *(f"{key} {row}" for row in range(200))] for key, cells in some.items()}
+    assert finer(many, of, known) == []  # some rows name none: they are no site of many rows
     people = {**table, "person_id": table["size"]}
     assert ((Grain.INDIVIDUAL, "person_id") in finer(people, of, known)) is found
 
@@ -501,7 +539,9 @@ def test_the_depth_of_a_p_code_follows_its_countrys_pattern(country: str, code: 
     assert found.why == f"1 cells of column 'b' are P-codes as deep as {grain_}"
 
 
-@pytest.mark.parametrize("text", ["MW", "MWI", "MW30 1", "see MW301", "MW301x", "AF0101", "Mw", "mw301a2"])
+@pytest.mark.parametrize(
+    "text", ["MW", "MWI", "3 MW301", "see also MW301", "MW301x", "AF0101", "Mw", "mw301a2"]
+)
 def test_what_is_no_p_code_of_the_country_is_none(text: str) -> None:
     assert grain_evidence(pd.DataFrame({"a": [text] * 3}), declared(Grain.NATIONAL), {}) == ()
 
@@ -602,8 +642,86 @@ def test_without_a_part_of_its_key_nobody_says_that_it_repeats() -> None:
 
 def test_sites_that_nobody_named_are_no_unit() -> None:
     names = ("NULL", "", "Not available", "-", "N/A", "#loc+name")
-    table = sites(10, site=lambda row: f"Camp {row}" if row < 20 else names[row % 6])
+    table = sites(10, site=lambda row: f"Camp {row}" if row >= 12 else names[row % 6])
     assert finer(table, declared(Grain.SITE, "site"), SITES) == []
+    table["site"][12] = "none"  # more than one of ten
+    assert finer(table, declared(Grain.SITE, "site"), SITES) == [(Grain.HOUSEHOLD, None)]
+    assert sentences(table, declared(Grain.SITE, "site"))[0] == "13 of 120 rows name no unit by site"
+
+
+@pytest.mark.parametrize("each", [2, 4])
+@pytest.mark.parametrize("beside", [(), ("district",), ("district", "zone")])
+def test_merged_cells_of_an_id_are_seen_as_if_they_were_filled(each: int, beside: tuple[str, ...]) -> None:
+    """The id stands on the first row of each site, as Excel exports merged cells."""
+    filled = sites(each, site=lambda row: f"Camp {row // each}")
+    for key in (("site",), ("site", "zone")):
+        of = declared(Grain.SITE, *key)
+        assert finer(filled, of, SITES)[0] == (Grain.HOUSEHOLD, None)
+        assert finer(merged(filled, each, "site", *beside), of, SITES)[0] == (Grain.HOUSEHOLD, None)
+        of = declared(Grain.ADMIN2, *key)  # which the sites themselves say is finer
+        assert finer(merged(filled, each, "site", *beside), of, SITES)[0] == (Grain.HOUSEHOLD, None)
+    areas = {key: cells for key, cells in sites(each).items() if key != "answer"}
+    for of in (declared(Grain.ADMIN2, "district"), declared(Grain.ADMIN2, "district", "zone")):
+        assert set(finer(merged(areas, each, "district"), of)) == {(Grain.SITE, None)}
+    of = declared(Grain.ADMIN2, "district")  # of which the key alone says what it is
+    assert set(finer(merged(areas, each, "district"), of, {})) == {(Grain.SITE, None)}
+
+
+def test_people_need_not_be_named_and_households_must() -> None:
+    table = sites(3, hh=lambda row: f"hh {row}" if row % 3 else "", answer=str)
+    for of, found in ((Grain.HOUSEHOLD, [(Grain.INDIVIDUAL, None)]), (Grain.INDIVIDUAL, [])):
+        for known in ({}, {"hh": of}):
+            assert finer(table, declared(of, "hh"), known) == found
+
+
+def merged(columns: Columns, each: int, *keys: str) -> dict[str, list[str]]:
+    return {
+        key: ["" if key in keys and row % each else cell for row, cell in enumerate(cells)]
+        for key, cells in columns.items()
+    }
+
+
+def test_an_id_of_which_most_cells_are_blank_hides_no_name_beside_it() -> None:
+    names = {"site": lambda row: f"Camp {row // 4}", "name": lambda row: f"of {row // 4}"}
+    known = {**SITES, "name": Grain.SITE}
+    for blank in ("site", "name"):
+        table = merged(sites(4, **names), 4, blank)
+        assert finer(table, declared(Grain.SITE, "site"), known)[0] == (Grain.HOUSEHOLD, None)
+    once = sites(4, site=lambda row: f"Camp {row}" if row % 4 else "", name=lambda row: f"of {row}")
+    assert finer(once, declared(Grain.SITE, "site"), known) == []  # what has no id has a name
+
+
+def test_totals_of_coarser_areas_and_blank_lines_are_no_rows_that_name_no_unit() -> None:
+    table = {key: districts()[key] for key in ("zone", "district", "idps")}
+    totals = {"zone": ["Zone 0", "Zone 1", "", "", ""], "district": [""] * 5, "idps": ["7", "9", "", "", ""]}
+    longer = {key: [*cells, *totals[key]] for key, cells in table.items()}
+    assert finer(longer, declared(Grain.ADMIN2, "district")) == []
+    longer["zone"][13] = "Zone 0"
+    assert finer(longer, declared(Grain.ADMIN2, "district")) == []
+    longer["idps"][15] = "3"
+    assert finer(longer, declared(Grain.ADMIN2, "district")) == [(Grain.SITE, None)]
+
+
+TYPED = {
+    "blanks": lambda cell, row: (
+        " " * (row % 2) + cell.replace(" ", "  ", row // 2 % 2) + "\u00a0" * (row % 3)
+    ),
+    "case": lambda cell, row: (cell.upper(), cell.lower(), cell.title())[row % 3],
+    "composition": lambda cell, row: unicodedata.normalize(("NFC", "NFD")[row % 2], cell),
+    "what is not seen": lambda cell, row: cell[:3] + "\u200b" * (row % 3) + cell[3:],
+}
+
+
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
+def test_however_an_id_is_typed_it_is_that_of_one_unit(typed: Callable[[str, int], str]) -> None:
+    table = sites(2, site=lambda row: typed(f"Camp d\u2019\u00c9l\u00e9phant {row // 2}", row))
+    assert (Grain.HOUSEHOLD, None) in finer(table, declared(Grain.SITE, "site"), SITES)
+    assert (Grain.HOUSEHOLD, None) in finer(table, declared(Grain.SITE, "site"), {"district": Grain.ADMIN2})
+    areas = {
+        "district": [typed(f"R\u00e9gion {'ABCDEFGH'[row // 2]}", row) for row in range(16)],
+        "idps": [str(row) for row in range(16)],
+    }
+    assert finer(areas, declared(Grain.ADMIN2, "district")) == [(Grain.SITE, None)]
 
 
 @pytest.mark.parametrize("parent", ["uuid", "x"])
@@ -1041,6 +1159,19 @@ def test_any_kind_of_frame_says_the_same() -> None:
     mixed = plain.astype(object)
     mixed["answer"] = [1, "two", None] * 12
     assert grain_evidence(mixed, of, PLACES) == expected
+
+
+@pytest.mark.parametrize("cell", [10**30, "\ud800", "a\udfff"])
+@pytest.mark.parametrize("other", [None, 1])
+def test_a_cell_that_has_no_text_is_refused_by_the_name_of_its_column(cell: object, other: object) -> None:
+    """Not by an error of Arrow or of Python, whose words may quote the cell."""
+    frame = pd.DataFrame({"district": ["A", "B"], "idps": pd.Series([cell, other], dtype=object)})
+    with pytest.raises(TableUnreadable) as error:
+        grain_evidence(frame, declared(Grain.ADMIN2, "district"), PLACES)
+    assert str(error.value) == (
+        "Column 'idps' holds a number that is too long, or a broken character: correct it"
+    )
+    assert (error.value.__cause__, error.value.__suppress_context__) == (None, True)
 
 
 def test_blank_and_null_cells_are_the_same() -> None:

@@ -13,7 +13,15 @@ import pytest
 
 from dtm_sharing.errors import GateDenied, Undecided, UsageProblem
 from dtm_sharing.model import Grain, Outcome, ReleasableForm
-from dtm_sharing.protect import SMALLEST_GROUP, Sums, aggregate, drop_at_collection, keep, releasable
+from dtm_sharing.protect import (
+    SMALLEST_GROUP,
+    Sums,
+    aggregate,
+    by_content,
+    drop_at_collection,
+    keep,
+    releasable,
+)
 from support.rules import (
     CONFIDENTIAL,
     LOW,
@@ -68,6 +76,15 @@ def test_all_may_have_to_go() -> None:
 
 
 # -------------------------------------------------------------------------------------- releasable form
+
+
+def test_rows_that_nothing_names_stand_in_the_order_of_what_they_say() -> None:
+    table = pd.DataFrame({"children": ["2", "1", "1"], "site": ["b", "b", "a"]})
+    before = table.copy()
+    for given in (table, pa.Table.from_pandas(table)):
+        said = nw.from_native(by_content(given), eager_only=True)
+        assert said.rows() == [("1", "a"), ("1", "b"), ("2", "b")]
+    pd.testing.assert_frame_equal(table, before)
 
 
 def test_the_releasable_form_keeps_rows_and_their_order() -> None:
@@ -167,7 +184,11 @@ SUMMED = ReleasableForm(
     ("site", "province"), (), ("district", "children", "tents"), Grain.ADMIN2, ("district",)
 )
 ALL_IN_ONE = ReleasableForm(("site", "district", "province", "tents"), (), ("children",), Grain.NATIONAL)
-RULES = policy(dict.fromkeys([*NAMED, "phone"], PUBLIC), additive=["children", "tents"])
+RULES = policy(
+    dict.fromkeys([*NAMED, "phone", "name"], PUBLIC),
+    additive=["children", "tents"],
+    identifies={"site": Grain.SITE, "name": Grain.SITE},
+)
 DECLARED = RULES.datasets["tst/sites"]
 
 
@@ -233,8 +254,51 @@ def test_a_site_that_is_asked_each_month_is_one_site() -> None:
 
 
 def test_where_nothing_says_which_site_a_row_is_nothing_is_summed_up() -> None:
-    with pytest.raises(Undecided, match="different rows"):
-        aggregate(ALL_IN_ONE, pd.DataFrame({"children": ["1"] * 9}), DECLARED, RULES)
+    counts = {"children": ["1"] * 9}
+    unsaid = {"no column": {}, "blank": {"site": [""] * 9}, "words": {"site": ["N/A", "-", "unknown"] * 3}}
+    for more in unsaid.values():
+        with pytest.raises(Undecided) as error:
+            aggregate(ALL_IN_ONE, pd.DataFrame(counts | more), DECLARED, RULES)
+        assert str(error.value) == (
+            "Undecided: no column of tst/sites tells one site from another, so nobody can say of how many a "
+            "sum would tell: declare which indicator does (identifies: site)."
+        )
+
+
+def test_a_key_does_not_say_of_how_many_sites_a_sum_is() -> None:
+    """One site asked three months has three keys, whether or not one of its columns is the site's ID."""
+    months = pd.DataFrame({"site": ["a"] * 3, "phone": ["1", "2", "3"], "children": ["4"] * 3})
+    for key in (("site",), ("site", "phone"), ("phone",)):
+        rules = replace(RULES, indicators={**RULES.indicators, "site": RULES.indicators["phone"]})
+        with pytest.raises(Undecided, match="no column of tst/sites tells one site from another"):
+            aggregate(ALL_IN_ONE, months, replace(DECLARED, key=key), rules)
+        with pytest.raises(Undecided, match="no national unit of tst/sites has 3 different rows"):
+            aggregate(ALL_IN_ONE, months, replace(DECLARED, key=key), RULES)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Ward 5 camp", "ward 5 Camp", "Ward-5 camp"),
+        ("Ward 5 camp", "Ward  5 camp ", "Ward\u00a05\u200b camp"),
+        ("Caf\u00e9 5", "CAFE\u0301 5", "caf\u00e9 \uff15"),
+        ("Stra\u00dfe", "STRASSE", "strasse"),
+        ("Ward 5 camp", "Ward 6 camp", ""),
+        ("Ward 5 camp", "Ward 6 camp", "N/A"),
+        ("Ward 5 camp", "Ward 6 camp", " - "),
+    ],
+)
+def test_however_a_name_is_typed_and_whatever_else_names_it_a_site_is_one(names: tuple[str, ...]) -> None:
+    """The column with the fewest sites counts: their IDs tell three, or their names do."""
+    for site, name in ((("a", "b", "c"), names), (names, ("a", "b", "c"))):
+        table = pd.DataFrame({"site": site, "name": name, "children": ["1"] * 3})
+        with pytest.raises(Undecided, match="no national unit of tst/sites has 3 different rows"):
+            aggregate(ALL_IN_ONE, table, DECLARED, RULES)
+    told = pd.DataFrame({"site": list("abc"), "name": ["Ward 5", "Ward 6", "Ward 7"], "children": ["1"] * 3})
+    for table in (told, told.assign(name="")):  # a column that says nothing at all is none
+        assert aggregate(ALL_IN_ONE, table, DECLARED, RULES).frame["children"].item() == "3"
+    marks = told.assign(name=["\u0915\u093e", "\u0915\u0940", "\u0915\u0941"])  # they differ in vowels only
+    assert aggregate(ALL_IN_ONE, marks, DECLARED, RULES).frame["children"].item() == "3"
 
 
 def test_where_every_unit_is_too_small_nothing_is_left_to_give() -> None:

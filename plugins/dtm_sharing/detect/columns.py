@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from dtm_sharing.errors import TableUnreadable
+from dtm_sharing.model import UNNAMED
+
 FEWEST = 20  # rows; in fewer, figures of one length that are all different may be so by chance
 
 _LETTERS_FIRST = r"[A-Za-z]{1,8}(?:[-_/.][A-Za-z]{1,8}){0,3}[-_/.]?[0-9][A-Za-z0-9]*(?:[-_/.][A-Za-z0-9]+)*"
@@ -46,8 +49,16 @@ _POINT = (
     rf"|(?:{_ANGLE}|{_DEGREES})[ ,;]*(?:{_ANGLE}|{_DEGREES})|{_WKT}"
 )
 _NUMBER = r"[A-Za-z0-9]*(?:[-_/.][A-Za-z0-9]+)*"
-# "S 1" and "SITE 001" are codes with a space; "Ward 12" is a name.
-_SPACED = rf"^\s*(?:([A-Z]{{1,3}}) ([0-9]{_NUMBER})|([A-Za-z]{{1,8}}) (0[0-9]{_NUMBER}))\s*$"
+_MORE = r"(?:\s+[A-Z]?[0-9]+)"
+# "S 1", "SITE 001" and "NP 01 00" are codes with spaces; "Ward 12" is a name.
+_SPACED = (
+    rf"[A-Z]{{1,3}}\s+[0-9]{_NUMBER}{_MORE}*|[A-Z]{{2,3}}[0-9]+{_MORE}+"
+    rf"|[A-Za-z]{{1,8}}\s+0[0-9]{_NUMBER}{_MORE}*"
+)
+# "Site NP0100001" is a code behind a word; "Block A12" is a name.
+_WORD = r"[^\s0-9]+(?:\s+[-.:#])?\s+"
+_BEHIND = rf"[A-Z]{{1,3}}[-_]?[A-Z]?[0-9]{{2,}}[A-Z]?[0-9]{_NUMBER}|[A-Z]{{2,3}}\s?[0-9]+{_MORE}+"
+_LOOSE = rf"^\s*(?:{_SPACED}|{_WORD}(?:{_BEHIND}))\s*$"
 # How else the signs of codes and of degrees are typed, in order; RE2. What does not show goes first.
 _SPELLINGS = (
     (r"\p{Cf}+", ""),
@@ -64,8 +75,6 @@ _DIGITS = tuple(
 )
 _OTHER_DIGIT = "[" + "".join(f"{chr(zero)}-{chr(zero + 9)}" for zero in _ZEROS) + "]"
 WHOLE = r"[0-9]+(?:\.0)?"
-# What exports write where nothing was answered, and HXL's tags: they name no unit.
-_UNNAMED = r"(?i:null|nan|nat|none|n/?a|na|not available|unknown|dnk|pnta|ooo|-+|#[a-z].*|)"
 
 
 @dataclass
@@ -78,8 +87,8 @@ class Column:
     _found: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
-    def plain(self) -> Any:
-        """The texts as they are compared with patterns: without what is not seen, or only typed otherwise."""
+    def typed(self) -> Any:
+        """The texts without what is not seen, or only typed otherwise."""
         import pyarrow.compute as pc
 
         texts = self.texts
@@ -90,9 +99,31 @@ class Column:
             digits = pc.any(pc.match_substring_regex(texts, _OTHER_DIGIT), min_count=0).as_py()
             for spelled, sign in (*_SPELLINGS, *(_DIGITS if digits else ())):
                 texts = pc.replace_substring_regex(texts, spelled, sign)
-        if pc.any(pc.match_substring(texts, " "), min_count=0).as_py():
-            texts = pc.replace_substring_regex(texts, _SPACED, r"\1\2\3\4")
         return texts
+
+    @cached_property
+    def plain(self) -> Any:
+        """The texts as they are compared with patterns: codes without spaces or a word before."""
+        import pyarrow.compute as pc
+
+        texts = self.typed
+        if not pc.any(pc.match_substring(texts, " "), min_count=0).as_py():
+            return texts
+        loose = pc.match_substring_regex(texts, _LOOSE)
+        if not pc.any(loose, min_count=0).as_py():
+            return texts
+        codes = pc.replace_substring_regex(texts.filter(loose), rf"^\s*{_WORD}({_BEHIND})\s*$", r"\1")
+        return pc.replace_with_mask(texts, loose, pc.replace_substring_regex(codes, r"\s+", ""))
+
+    @cached_property
+    def units(self) -> Any:
+        """Per row the number of what it names: no matter how it is typed; -1 is blank."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        folded = pc.replace_substring_regex(self.typed, r"\s+", "")
+        numbers, units = _numbered(pc.utf8_lower(pc.utf8_upper(folded)))
+        return self.at if len(units) == self.distinct else np.where(self.at < 0, -1, numbers[self.at])
 
     def like(self, pattern: str) -> Any:
         """Which of the texts are, as a whole but for spaces around it, of this pattern (RE2)."""
@@ -155,12 +186,12 @@ class Column:
     @cached_property
     def named(self) -> Any:
         """Per row whether it names something: neither blank nor a word for a missing answer."""
-        return self.only(~self.like(_UNNAMED)) >= 0
+        return self.only(~self.like(UNNAMED)) >= 0
 
     @cached_property
     def names(self) -> Any:
         """Which texts may name something, in any spelling: no figures, degrees, dates or missing answers."""
-        return ~(self.like(f"{_AMOUNT}|{NO_CODE}|{_TIME}|{_UNNAMED}") | self.decimals | self.points)
+        return ~(self.like(f"{_AMOUNT}|{NO_CODE}|{_TIME}|{UNNAMED}") | self.decimals | self.points)
 
     @cached_property
     def mostly_figures(self) -> bool:
@@ -172,16 +203,39 @@ class Column:
 
 
 def column_of(key: str, series: Any) -> Column:
-    import numpy as np
+    """A column of a frame.
+
+    Raises:
+        TableUnreadable: a cell has no text: a number too long, or half a character.
+    """
+    try:
+        cells = _texts(series)
+    except (OverflowError, UnicodeError):  # the text of either quotes the cell
+        raise TableUnreadable(
+            f"Column {key!r} holds a number that is too long, or a broken character: correct it"
+        ) from None
+    return Column(key, *_numbered(cells))
+
+
+def _texts(series: Any) -> Any:
+    """The cells as an Arrow array of text."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     try:
         cells = series.to_arrow()
         cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
-        cells = cells if pa.types.is_large_string(cells.type) else pc.cast(cells, pa.large_string())
+        return cells if pa.types.is_large_string(cells.type) else pc.cast(cells, pa.large_string())
     except pa.ArrowException:  # a frame of an author, with cells of several kinds in a column
-        cells = pa.array(["" if each is None else str(each) for each in series.to_list()], pa.large_string())
+        return pa.array(["" if each is None else str(each) for each in series.to_list()], pa.large_string())
+
+
+def _numbered(cells: Any) -> tuple[Any, Any]:
+    """Per cell the number of its text, -1 where it is blank; and the different texts."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     coded = cells.dictionary_encode()
     texts = coded.dictionary
     indices = coded.indices if not coded.null_count else pc.fill_null(coded.indices, -1)
@@ -190,7 +244,7 @@ def column_of(key: str, series: Any) -> Column:
     if blank >= 0:
         at = np.where(at == blank, -1, at - (at > blank))
         texts = pa.concat_arrays([texts[:blank], texts[blank + 1 :]])
-    return Column(key, at, texts)
+    return at, texts
 
 
 def _one_length(texts: Any) -> bool:
@@ -204,11 +258,11 @@ def _one_length(texts: Any) -> bool:
 
 
 def joined(columns: Iterable[Column]) -> Any:
-    """Per row the number of its combination of cells; blank is a cell like any other."""
+    """Per row the number of its combination of units; blank is one like any other."""
     first, *rest = columns
-    ids = first.at + 1
+    ids = first.units + 1
     for column in rest:
-        ids = pairs(ids, column.at + 1)
+        ids = pairs(ids, column.units + 1)
     return ids
 
 

@@ -19,6 +19,7 @@ from dtm_sharing.detect import pcodes
 from dtm_sharing.detect.columns import CODE, NO_CODE, UUID, WHOLE, Column, column_of, distinct, joined, pairs
 from dtm_sharing.detect.units import (
     REPEATS,
+    SLIP,
     SPARE,
     Table,
     answers_say,
@@ -27,12 +28,12 @@ from dtm_sharing.detect.units import (
     is_finer,
     repeats,
     table_of,
+    telling,
     unit_in,
     words,
 )
 from dtm_sharing.model import Dataset, Grain, GrainEvidence
 
-_ISO_3166_2 = r"[A-Z]{2}-[A-Z0-9]{1,4}"
 _PARENTS = {"parent", "submission"}
 
 
@@ -58,7 +59,8 @@ def grain_evidence(
     columns = {name: column_of(name, source[name]) for name in source.columns}
     known = {key: grain for key, grain in identifies.items() if key in columns}
     grains = {dataset.grain}
-    if Grain.SITE in known.values() and dataset.grain.depth < Grain.SITE.depth:
+    named = any(grain is Grain.SITE and columns[key].named.any() for key, grain in known.items())
+    if named and dataset.grain.depth < Grain.SITE.depth:
         grains.add(Grain.SITE)  # and once it is by site: are there households in the sites?
     tables = [table_of(columns, replace(dataset, grain=each), known, len(source)) for each in grains]
     found = {each for table in tables for finder in _FINDERS for each in finder(table)}
@@ -106,17 +108,18 @@ def _pcodes(table: Table) -> Iterator[GrainEvidence]:
 
 
 def _codes_for_areas(table: Table) -> Iterator[GrainEvidence]:
-    """Codes under the header of an area that are no P-codes: whatever the header says, they are of sites."""
-    patterns = pcodes.by_level(table.dataset)
-    if not patterns:
-        return
-    proper = f"{_ISO_3166_2}|{pcodes.of_areas(table.dataset)}"
+    """Codes under the header of an area that are no P-codes: whatever the header says, they are of sites.
+
+    Where the P-codes of the country are not known here, those that stand once each.
+    """
+    known = bool(pcodes.by_level(table.dataset))
+    proper = pcodes.under_areas(table.dataset)
     for key, grain in table.identifies.items():
         column = table.columns[key]
         if grain.depth < Grain.SITE.depth and column.mostly_codes:
             odd = column.like(CODE) & ~column.like(NO_CODE) & ~column.like(proper)
-            count = int(odd.sum())
-            if count >= SPARE and 2 * column.cells(odd) > column.filled:
+            count, cells = int(odd.sum()), column.cells(odd)
+            if count >= SPARE and 2 * cells > column.filled and (known or count == cells):
                 why = f"column {key!r}, declared by {grain}, holds {count:,} codes that are no P-codes"
                 yield GrainEvidence(Grain.SITE, why, key)
 
@@ -248,6 +251,30 @@ def _repeats(table: Table) -> Iterator[GrainEvidence]:
         yield GrainEvidence(grains[table.declared.depth + 1], _stand_for(once, table))
 
 
+def _unnamed(table: Table) -> Iterator[GrainEvidence]:
+    """Rows that name no unit: parts of one above them, as below merged cells. A few are a slip.
+
+    Of areas those that are alone in a coarser one may be its totals. A person need not be named. Blank lines
+    are one row.
+    """
+    import numpy as np
+
+    grains = tuple(Grain)
+    area = table.declared.depth < Grain.SITE.depth
+    key = [table.columns[each] for each in table.dataset.key if each in table.columns]
+    names = telling(table.columns, table.identifies, table.declared) or key
+    if not names or len(key) < len(table.dataset.key) or table.declared.depth >= Grain.INDIVIDUAL.depth:
+        return
+    rows = table.once & ~np.logical_or.reduce([each.named for each in names])
+    count = int(rows.sum())
+    if area and table.units is not None:
+        count -= distinct(table.units[rows])
+    if count >= SPARE and count > SLIP * table.once.sum():
+        finer = Grain.SITE if area else grains[table.declared.depth + 1]
+        why = f"{rows.sum():,} of {table.once.sum():,} rows name no unit by {table.declared}"
+        yield GrainEvidence(finer, why)
+
+
 def _spare(table: Table) -> bool:
     """Whether there are more different rows than units, by more than a slip."""
     units = table.units[table.counted]
@@ -310,4 +337,15 @@ def _is_coordinate(column: Column) -> bool:
     return bool(((degrees > 1) & (degrees <= 180)).any())
 
 
-_FINDERS = (_identified, _pcodes, _codes_for_areas, _codes, _names, _points, _repeats, _numbered, _rosters)
+_FINDERS = (
+    _identified,
+    _pcodes,
+    _codes_for_areas,
+    _codes,
+    _names,
+    _points,
+    _repeats,
+    _unnamed,
+    _numbered,
+    _rosters,
+)

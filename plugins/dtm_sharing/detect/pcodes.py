@@ -29,6 +29,13 @@ _DIGITS = {
     (3, 6): """ARG:AR BDI:BDI BGR:BG BLR:BY CHN:CN CMR:CM DZA:DZ GAB:GAB GIN:GN GNQ:GQ HUN:HU IRN:IR KAZ:KAZ
         KEN:KE MAR:MA MDV:MV NER:NE NGA:NG POL:PL QAT:QAT ROU:RO RUS:RU SVK:SK TUR:TUR ZMB:ZM""",
 }
+# Alpha-2 letters (ISO 3166-1) where they neither stand above nor begin the alpha-3 letters.
+_LETTERS = """
+    ABW:AW ALA:AX AND:AD ARE:AE ATA:AQ ATF:TF ATG:AG AUT:AT BDI:BI BES:BQ BHS:BS BIH:BA BLZ:BZ BRB:BB BRN:BN
+    COK:CK CUW:CW CYM:KY DNK:DK ESH:EH EST:EE FLK:FK FRO:FO GRD:GD GRL:GL IRL:IE IRQ:IQ ISR:IL KAZ:KZ KOR:KR
+    MAC:MO MAF:MF MLT:MT MNE:ME MNP:MP MYT:YT NIU:NU PCN:PN PLW:PW PRT:PT PYF:PF SGS:GS SLB:SB SPM:PM SRB:RS
+    SVN:SI SWE:SE TCD:TD TKM:TM TUR:TR TUV:TV WLF:WF"""
+_ALPHA_2 = {each[:3]: each[4:] for each in _LETTERS.split()}
 _STRUCTURES = {
     (named := each.split(":"))[0]: (named[1], first, second)
     for (first, second), countries in _DIGITS.items()
@@ -81,3 +88,15 @@ def by_level(dataset: Dataset) -> Mapping[Grain, str]:
 def of_areas(dataset: Dataset) -> str:
     """The P-codes of this country, and those of others whose length is that of their first or second."""
     return "|".join((*by_level(dataset).values(), _ELSEWHERE))
+
+
+def under_areas(dataset: Dataset) -> str:
+    """What may stand under the header of an area of this country: P-codes, and ISO 3166-2 with its letters.
+
+    Where the structure of its P-codes is not known, any of its letters with up to six digits.
+    """
+    country = country_of(dataset.id).upper()
+    letters = _STRUCTURES.get(country, ("",))[0]
+    letters = letters if len(letters) == 2 else _ALPHA_2.get(country, country[:2])
+    own = () if by_level(dataset) else (f"(?:{letters}|{country})-?[0-9]{{1,6}}",)
+    return "|".join((f"{letters}-[A-Z0-9]{{1,3}}", of_areas(dataset), *own))

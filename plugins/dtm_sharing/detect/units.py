@@ -14,6 +14,7 @@ from dtm_sharing.model import Dataset, Grain
 SPARE = 2  # so many more codes than units, and they are no slip: one row that stands twice is a duplicate
 REPEATS = 2.0  # rows per unit, on average, from which a key repeats by design; less are duplicates
 MANY = 10  # different rows of one site: neither assessed so often, nor are so many sites of one name
+SLIP = 0.1  # of the rows may name no unit; more of them are parts of others, as below merged cells
 COMPLETE = 0.9  # of all places have each month, or whatever else the key adds to them
 CHANCE = 10  # so many pairs of rows would have the same answer by chance, and have not: this is none
 _ANSWERS = 3  # columns, at most, that say together what a row is: sex, age, and one more
@@ -116,14 +117,25 @@ def _explains(column: Column, grain: Grain | None, declared: Grain, places: Any)
 
 
 def _identifying(columns: Mapping[str, Column], known: Mapping[str, Grain], grain: Grain) -> list[Column]:
-    """The column with the fewest units of this grain, and the coarser ones that have no more of them."""
-    candidates = [columns[key] for key, each in known.items() if each is grain and _tells(columns[key])]
-    least = min(candidates, key=lambda each: (each.distinct, each.key), default=None)
+    """The column with the fewest units of this grain for what it names, and the coarser ones of no more."""
+    candidates = telling(columns, known, grain)
+    least = min(candidates, key=_units_per_row, default=None)
     if least is None:
         coarser = [grain_ for grain_ in known.values() if grain_.depth < grain.depth]
         return _identifying(columns, known, max(coarser, key=lambda each: each.depth)) if coarser else []
     above = [columns[key] for key, each in known.items() if each.depth < grain.depth]
-    return [least, *(each for each in above if each.distinct <= least.distinct)]
+    return [least, *(each for each in above if distinct(each.units) <= distinct(least.units))]
+
+
+def telling(columns: Mapping[str, Column], known: Mapping[str, Grain], grain: Grain) -> list[Column]:
+    """The columns that tell units of this grain apart."""
+    return [columns[key] for key, each in known.items() if each is grain and _tells(columns[key])]
+
+
+def _units_per_row(column: Column) -> tuple[float, int, str]:
+    """Of the rows that name one: with blanks a column has fewer units only because it names fewer."""
+    rows = int(column.named.sum())
+    return distinct(column.units) / max(1, rows), -rows, column.key
 
 
 def _tells(column: Column) -> bool:
