@@ -233,6 +233,7 @@ def test_an_organization_s_entries_are_numbered_without_gaps(opened):
         "release.announced",
         "release.published",
         "release.recalled",
+        "release.put_late",
         "release.approved",
         "release.denied",
         "release.undecided",

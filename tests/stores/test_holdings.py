@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -10,7 +11,7 @@ import pytest
 import sqlalchemy
 
 from dtm_sharing.errors import LedgerAltered, StoreFailed, UsageProblem
-from dtm_sharing.model import Delivery, DispatchState, Finding, Grain, Holding, Receipt
+from dtm_sharing.model import Delivery, DispatchState, Finding, Grain, Holding, Method, Receipt
 from dtm_sharing.stores import ledger_rows as rows
 from dtm_sharing.stores.ledger_disclosures import Held, HoldingsChanged
 from support.ledgers import (
@@ -88,6 +89,11 @@ def recalls(opened, key):
     opened.recall(key, COORDINATOR, "They wrote that no copy is left.", LATER)
 
 
+def calls_off_and_recalls(opened, key):
+    finds(Finding.CANCELLED)(opened, key)
+    recalls(opened, key)
+
+
 # How far it came, what a person found then, and whether they may have it.
 STOOD = {
     "intended": ("new", None, True),
@@ -99,9 +105,13 @@ STOOD = {
     "failed, and was there after all": (Delivery.FAILED, finds(Finding.ARRIVED), True),
     "of unknown outcome, and arrived": (Delivery.OUTCOME_UNKNOWN, finds(Finding.ARRIVED), True),
     "of unknown outcome, and did not arrive": (Delivery.OUTCOME_UNKNOWN, finds(Finding.NOT_ARRIVED), False),
-    "of unknown outcome, and called off": (Delivery.OUTCOME_UNKNOWN, finds(Finding.CANCELLED), False),
-    "cut off while it was sent, and called off": (None, finds(Finding.CANCELLED), False),
+    "of unknown outcome, and called off": (Delivery.OUTCOME_UNKNOWN, finds(Finding.CANCELLED), True),
+    "cut off while it was sent, and called off": (None, finds(Finding.CANCELLED), True),
+    "called off, and recalled": (Delivery.OUTCOME_UNKNOWN, calls_off_and_recalls, False),
+    "cut off, and did not arrive": (None, finds(Finding.NOT_ARRIVED), False),
     "called off before it was sent": ("new", finds(Finding.CANCELLED), False),
+    "failed, and called off": (Delivery.FAILED, finds(Finding.CANCELLED), False),
+    "not taken for now, and called off": (Delivery.NOT_SENT, finds(Finding.CANCELLED), False),
     "recalled": (Delivery.SENT, recalls, False),
     "of unknown outcome, and recalled": (Delivery.OUTCOME_UNKNOWN, recalls, False),
 }
@@ -128,11 +138,66 @@ def test_each_state_has_its_case_above_and_each_move_is_weighed():
         "dispatch.reconciled",
         "release.announced",
         "release.published",
+        "release.put_late",
     }
     for kind, state in rows.STATE_AFTER.items():
         assert (kind in rows.REACHING) is state.may_reach
     for kind, state in rows.AFTER_FINDING.values():
         assert (kind in rows.REACHING) is state.may_reach
+
+
+# What a person said meanwhile, what the late try reports, and whether they may have it then.
+LATE = {
+    "called off, and was sent": (finds(Finding.CANCELLED), Delivery.SENT, True),
+    "called off, and failed": (finds(Finding.CANCELLED), Delivery.FAILED, True),  # it takes a recall
+    "did not arrive, and was sent": (finds(Finding.NOT_ARRIVED), Delivery.SENT, True),
+    "did not arrive, and may have left": (finds(Finding.NOT_ARRIVED), Delivery.OUTCOME_UNKNOWN, True),
+    "did not arrive, and failed": (finds(Finding.NOT_ARRIVED), Delivery.FAILED, False),
+    "did not arrive, and was not taken": (finds(Finding.NOT_ARRIVED), Delivery.NOT_SENT, False),
+    "recalled, and was sent": (recalls, Delivery.SENT, True),
+    "recalled, and failed": (recalls, Delivery.FAILED, False),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+def test_what_leaves_late_is_held_until_it_is_recalled(opened, case):
+    said, delivery, held = LATE[case]
+    key = intend(opened, dispatch(opened)).key
+    claim = opened.claim(key, NOW, LEASE)
+    said(opened, key)
+    before = opened.held("scpa")
+    state = opened.conclude(claim, Receipt(delivery, "A sentence."), LATER)
+    assert opened.find(key) == (dispatch(opened), state)
+    assert bool(opened.held("scpa").holdings) is state.may_reach is held
+    assert opened.held("scpa", before=before.size) == before
+    opened.verify()
+    if held:
+        assert [each.state for each in opened.disclosures()] == [DispatchState.TO_RECALL]
+        recalls(opened, key)
+        assert opened.held("scpa").holdings == ()
+        opened.verify()
+
+
+@pytest.mark.parametrize("delivery", [Delivery.FAILED, Delivery.NOT_SENT])
+def test_what_an_earlier_try_sent_after_all_is_for_a_person_to_find_out(opened, delivery):
+    key = intend(opened, dispatch(opened, method=Method.PORTAL)).key
+    first = opened.claim(key, NOW, LEASE)
+    second = opened.claim(key, NOW + LEASE, LEASE)
+    opened.conclude(second, Receipt(delivery, "A sentence."), NOW + LEASE)
+    assert opened.conclude(first, Receipt(Delivery.SENT, "Taken."), LATER) is DispatchState.OUTCOME_UNKNOWN
+    assert opened.held("scpa").holdings != ()
+    assert opened.claim(key, LATER, LEASE) is DispatchState.OUTCOME_UNKNOWN
+    opened.verify()
+
+
+def test_what_left_late_is_a_change_of_what_they_hold(opened):
+    key = intend(opened, dispatch(opened)).key
+    claim = opened.claim(key, NOW, LEASE)
+    opened.settle(key, Finding.NOT_ARRIVED, COORDINATOR, "Called.", LATER)
+    seen = opened.held("scpa").size
+    opened.conclude(claim, Receipt(Delivery.SENT, "Taken."), LATER)
+    with pytest.raises(HoldingsChanged):
+        intends(opened, seen=seen)
 
 
 def test_everybody_holds_what_was_published_or_is_about_to_be(opened):
@@ -223,9 +288,27 @@ BROKEN = {
     "UPDATE dispatch SET indicators = '[]'": LedgerAltered,
     "UPDATE dispatch SET dataset = 'npl/another'": LedgerAltered,
     "UPDATE dispatch SET round = 'another'": LedgerAltered,
+    "UPDATE dispatch SET organization = 'other'": LedgerAltered,
     "DELETE FROM sealed_field": LedgerAltered,
     "DELETE FROM dispatch": LedgerAltered,
     "UPDATE ledger_entry SET occurred_at = 'x'": LedgerAltered,
+    "UPDATE ledger_entry SET occurred_at = '2030-01-01T00:00:00.000000Z'": LedgerAltered,
+    "UPDATE ledger_entry SET organization = 'other'": LedgerAltered,
+    "UPDATE ledger_entry SET organization = NULL": LedgerAltered,
+    "UPDATE ledger_entry SET row_key = NULL": LedgerAltered,
+    "UPDATE ledger_entry SET row_key = NULL WHERE seq = 1": LedgerAltered,
+    "UPDATE ledger_entry SET row_key = 'x' WHERE seq = 0": LedgerAltered,
+    "UPDATE ledger_entry SET event_type = 'release.withheld'": LedgerAltered,
+    "UPDATE ledger_entry SET event_type = 'release.withheld', row_key = NULL": LedgerAltered,
+    "UPDATE ledger_entry SET event_type = 'dispatch.failed' WHERE seq = 2": LedgerAltered,
+    "UPDATE ledger_entry SET event_type = 'dispatch.recalled' WHERE seq = 2": LedgerAltered,
+    "UPDATE ledger_entry SET event_type = 'dispatch.x' WHERE seq = 2": LedgerAltered,
+    "UPDATE ledger_entry SET event_type = 'release.announced' WHERE seq = 0": LedgerAltered,
+    "DELETE FROM ledger_entry": LedgerAltered,
+    "DELETE FROM ledger_entry; UPDATE ledger_head SET size = 0": LedgerAltered,
+    "DELETE FROM ledger_entry WHERE seq = 2": LedgerAltered,
+    "DELETE FROM ledger_entry WHERE seq = 1; UPDATE ledger_head SET size = 2": LedgerAltered,
+    "UPDATE ledger_head SET size = 2": LedgerAltered,
     "DROP TABLE dispatch": StoreFailed,
     # The entry does not speak of it any more, and its salt is gone: nobody can vouch for the row.
     "UPDATE ledger_entry SET body = CAST(json_remove(CAST(body AS TEXT), '$.data.sealed.grain') AS BLOB); "
@@ -234,6 +317,7 @@ BROKEN = {
     "UPDATE ledger_entry SET body = CAST('[]' AS BLOB)": LedgerAltered,
     """UPDATE ledger_entry SET body = CAST('{"data": {}}' AS BLOB)""": LedgerAltered,
     """UPDATE ledger_entry SET body = CAST('{"data": 7}' AS BLOB)""": LedgerAltered,
+    "UPDATE ledger_entry SET body = CAST(json_set(CAST(body AS TEXT), '$.data', 7) AS BLOB)": LedgerAltered,
     "DELETE FROM ledger_entry WHERE event_type = 'dispatch.intent'": LedgerAltered,
 }
 
@@ -245,6 +329,73 @@ def test_what_cannot_be_read_is_never_taken_for_nothing(opened, path, attack):
     tamper(path, *attack.split("; "))
     with pytest.raises(BROKEN[attack]):
         open_ledger(path).held("scpa")
+
+
+NOT_HELD = {
+    "its organization": "UPDATE dispatch SET organization = 'other' WHERE key = '{key}'",
+    "a later move says nothing": "UPDATE ledger_entry SET event_type = 'dispatch.voided', "
+    "body = CAST(json_set(CAST(body AS TEXT), '$.type', 'dtm-sharing.dispatch.voided', '$.data', 7) AS BLOB) "
+    "WHERE seq = 3",
+    "a later move is another's": "UPDATE ledger_entry SET organization = NULL WHERE seq = 3",
+    "a later move is of no row": "UPDATE ledger_entry SET row_key = NULL WHERE seq = 3",
+    "a later move is a late attempt": "UPDATE ledger_entry SET event_type = 'dispatch.late_attempt' "
+    "WHERE seq = 3",
+    "a later move is a failure": "UPDATE ledger_entry SET event_type = 'dispatch.failed' WHERE seq = 3",
+    "a later move is a recall": "UPDATE ledger_entry SET event_type = 'dispatch.recalled' WHERE seq = 3",
+}
+
+
+@pytest.mark.parametrize("attack", NOT_HELD)
+@pytest.mark.parametrize("holder", ["scpa", "public"])
+def test_what_was_there_after_all_is_not_made_to_have_failed(opened, path, attack, holder):
+    key = send(opened, delivery=Delivery.FAILED)
+    opened.settle(key, Finding.ARRIVED, COORDINATOR, "Called.", LATER)
+    opened.close()
+    tamper(path, NOT_HELD[attack].format(key=key))
+    with pytest.raises(LedgerAltered):
+        open_ledger(path).held(holder)
+
+
+def test_an_organization_s_half_is_not_made_another_s(opened, path):
+    """Public is judged organization by organization: nobody else holds what completes it."""
+    send(opened)
+    key = send(opened, 1)
+    opened.close()
+    tamper(path, f"UPDATE dispatch SET organization = 'other' WHERE key = '{key}'")
+    with pytest.raises(LedgerAltered, match="organization is not what was recorded"):
+        open_ledger(path).held("public")
+
+
+# ------------------------------------------------------------------------------- under another id
+
+
+def test_what_its_people_received_for_it_under_another_id_counts(opened):
+    send(opened, 0)
+    send(opened, 1, organization="other")
+    publish(opened, publication())
+    size = opened.size
+    assert opened.held("renamed").holdings == opened.held("renamed", people={"npl/x"}).holdings
+    held = opened.held("renamed", people={"npl/scpa-0", "npl/scpa-7"}).holdings
+    assert [each.holder for each in held] == ["scpa", "public"]
+    assert opened.held("renamed", before=0, people={"npl/scpa-0"}).holdings == ()
+    send(opened, 7, organization="other")  # said later, it changes nothing of then
+    assert opened.held("renamed", before=size, people={"npl/scpa-0", "npl/scpa-7"}).holdings == held
+    held = opened.held("renamed", people={"npl/scpa-7"}).holdings
+    assert [each.holder for each in held] == ["other", "public", "other"]
+
+
+def test_what_goes_to_its_earlier_id_meanwhile_is_a_change(opened):
+    send(opened, 0)
+    seen = opened.held("renamed", people={"npl/scpa-0"}).size
+    send(opened, 7)
+    with pytest.raises(HoldingsChanged, match="what renamed or scpa holds changed"):
+        intends(opened, 0, seen=seen, organization="renamed", key=str(uuid.uuid4()))
+
+
+def test_what_was_intended_under_an_earlier_id_is_found_again_beside_new_ones(opened):
+    first = intend(opened, dispatch(opened))
+    more = [first, dispatch(opened, 1, organization="renamed")]
+    assert opened.intend(more, LATER, seen=opened.size) == tuple(more)
 
 
 # ------------------------------------------------------------------------------- decided and then changed
@@ -383,6 +534,11 @@ def test_ten_thousand_disclosures_are_read_in_a_few_dozen_questions(opened, path
             "organization, i, 'k' || (i / 3), leaf_hash, body FROM n, ledger_entry WHERE seq = 0"
         )
         connection.execute(
+            "UPDATE ledger_entry SET body = CAST(json_set(CAST(body AS TEXT), '$.id', event_id, '$.subject', "
+            "row_key, '$.organizationseq', organization_seq, '$.type', 'dtm-sharing.' || event_type) "
+            "AS BLOB) WHERE seq > 2"
+        )
+        connection.execute(
             f"INSERT INTO sealed_field (ref, salt) {count} SELECT 'k' || (i / 3) || substr(ref, 37), salt "
             "FROM n, sealed_field WHERE i % 3 = 0"
         )
@@ -409,4 +565,5 @@ def test_states_are_as_the_rows_say():
         DispatchState.SENT,
         DispatchState.ACKNOWLEDGED,
         DispatchState.OUTCOME_UNKNOWN,
+        DispatchState.TO_RECALL,
     }

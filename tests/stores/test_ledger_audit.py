@@ -78,7 +78,7 @@ def template(tmp_path_factory):
     opened.conclude(unknown, Receipt(Delivery.OUTCOME_UNKNOWN, "The line broke."), NOW)  # 18
     opened.settle(unknown.key, Finding.NOT_ARRIVED, COORDINATOR, "Called: nothing there.", NOW)  # 19
     decide(opened)  # 20, 21
-    opened.recall(json.loads(announced.body)["subject"], COORDINATOR, "Taken off the site.", NOW)  # 22
+    opened.recall(json.loads(announced.body)["subject"], COORDINATOR, "Not put there.", NOW + LEASE)  # 22
     opened.record_all(event(n, organization="a") for n in range(104, 111))
     opened.checkpoint(NOW)
     assert opened.verify(VERIFIER_KEY, held, receipt).size == 30

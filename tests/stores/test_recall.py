@@ -10,6 +10,7 @@ import pytest
 from dtm_sharing import ledger as notes
 from dtm_sharing.errors import LedgerAltered, UsageProblem
 from dtm_sharing.model import Delivery, DispatchState, Finding, Receipt
+from dtm_sharing.stores.ledger_disclosures import HoldingsChanged
 from dtm_sharing.stores.outbox import DispatchBusy
 from support.ledgers import (
     COORDINATOR,
@@ -58,6 +59,12 @@ def announced(opened):
     return opened.disclosures("public")[0].key
 
 
+def found(opened, finding, delivery=Delivery.OUTCOME_UNKNOWN):
+    key = send(opened, delivery)
+    opened.settle(key, finding, COORDINATOR, "Called.", NOW)
+    return key
+
+
 def recall(opened, key, now=LATER, reason=REASON):
     opened.recall(key, COORDINATOR, reason, now)
 
@@ -70,6 +77,8 @@ HELD = {
     "sent": send,
     "of unknown outcome": lambda opened: send(opened, Delivery.OUTCOME_UNKNOWN),
     "cut off while it was sent": lambda opened: send(opened, None),
+    "called off when it may have left": lambda opened: found(opened, Finding.CANCELLED),
+    "of unknown outcome, and arrived": lambda opened: found(opened, Finding.ARRIVED),
     "published": published,
     "announced": announced,
 }
@@ -92,15 +101,6 @@ def test_what_is_held_is_recalled_and_still_shown_as_such(opened, case):
     assert opened.verify(VERIFIER_KEY).size == size + 1
 
 
-def not_held(finding):
-    def make(opened):
-        key = send(opened, Delivery.OUTCOME_UNKNOWN)
-        opened.settle(key, finding, COORDINATOR, "Called.", LATER)
-        return key
-
-    return make
-
-
 def recalled(opened):
     key = send(opened)
     recall(opened, key)
@@ -116,8 +116,8 @@ def recalled_publication(opened):
 NOT_HELD = {
     "new": lambda opened: intend(opened, dispatch(opened)).key,
     "failed": lambda opened: send(opened, Delivery.FAILED),
-    "not-arrived": not_held(Finding.NOT_ARRIVED),
-    "cancelled": not_held(Finding.CANCELLED),
+    "not-arrived": lambda opened: found(opened, Finding.NOT_ARRIVED),
+    "cancelled": lambda opened: found(opened, Finding.CANCELLED, Delivery.FAILED),
     "recalled": recalled,
     "recalled, and public": recalled_publication,
 }
@@ -193,21 +193,59 @@ def test_what_was_recalled_is_not_published_again(opened, make):
     size = opened.size
     with pytest.raises(UsageProblem, match="was recalled"):
         announce(opened, publication())
-    with pytest.raises(UsageProblem, match="was recalled"):
-        opened.publish(publication())
     assert opened.size == size
     assert opened.disclosures("public")[0].state is DispatchState.RECALLED
     publish(opened, publication(artefact_sha256="00" * 32))  # corrected
     assert opened.verify().size == size + 2
 
 
-def test_a_sender_that_wakes_up_after_the_recall_changes_nothing_and_is_kept(opened):
+@pytest.mark.parametrize("make", [announced, published])
+def test_what_was_put_after_its_recall_is_public_until_it_is_recalled_again(opened, make):
+    """Whoever says "published" has put the bytes: to refuse alone would leave a file that nobody holds."""
+    key = make(opened)
+    for number in range(2):
+        seen = opened.size
+        recall(opened, key)
+        assert opened.held("public").holdings == ()
+        for _ in range(number + 1):
+            with pytest.raises(UsageProblem, match="take it down, and record its recall again"):
+                opened.publish(publication())
+        assert opened.disclosures("public")[0].state is DispatchState.TO_RECALL
+        assert [each.holder for each in opened.held("public").holdings] == ["public"]
+        intended = [dispatch(opened)]
+        with pytest.raises(HoldingsChanged):
+            opened.intend(intended, NOW, seen=seen)
+        with pytest.raises(UsageProblem, match="was recalled"):
+            announce(opened, publication())
+        opened.verify()
+    recall(opened, key)
+    assert opened.held("public").holdings == ()
+    opened.verify()
+
+
+def test_while_somebody_may_be_putting_a_publication_nobody_recalls_it(opened):
+    key = announced(opened)
+    size = opened.size
+    with pytest.raises(DispatchBusy, match=r"is being put into the public store: .* 15 minutes after"):
+        recall(opened, key, now=NOW + LEASE - timedelta(microseconds=1))
+    assert opened.size == size
+    opened.publish(publication())
+    recall(opened, key, now=NOW)
+    opened.verify()
+
+
+def test_a_sender_that_wakes_up_after_the_recall_is_kept_and_what_it_sent_is_to_be_recalled(opened):
     key = intend(opened, dispatch(opened)).key
     claim = opened.claim(key, NOW, LEASE)
     recall(opened, key, now=NOW + LEASE)
-    assert opened.conclude(claim, Receipt(Delivery.SENT, "Taken."), LATER) is DispatchState.RECALLED
+    assert opened.conclude(claim, Receipt(Delivery.SENT, "Taken."), LATER) is DispatchState.TO_RECALL
     assert last(opened)["type"] == "dtm-sharing.dispatch.late_attempt"
     assert opened.verify().size == 4
+    recall(opened, key)
+    assert opened.find(key)[1] is DispatchState.RECALLED
+    assert [each.state for each in opened.disclosures()] == [DispatchState.RECALLED]
+    assert opened.conclude(claim, Receipt(Delivery.SENT, "Taken."), LATER) is DispatchState.RECALLED  # again
+    assert opened.verify().size == 5
 
 
 SEEN = {

@@ -88,17 +88,24 @@ AFTER = {
 SHOWN = {
     (DispatchState.OUTCOME_UNKNOWN, Finding.ARRIVED): "sent",
     (DispatchState.OUTCOME_UNKNOWN, Finding.NOT_ARRIVED): "not-arrived",
-    (DispatchState.OUTCOME_UNKNOWN, Finding.CANCELLED): "cancelled",
+    (DispatchState.OUTCOME_UNKNOWN, Finding.CANCELLED): "to-recall",
     (DispatchState.SENDING, Finding.ARRIVED): "sent",
     (DispatchState.SENDING, Finding.NOT_ARRIVED): "not-arrived",
-    (DispatchState.SENDING, Finding.CANCELLED): "cancelled",
+    (DispatchState.SENDING, Finding.CANCELLED): "to-recall",
     (DispatchState.FAILED, Finding.ARRIVED): "sent",
     (DispatchState.FAILED, Finding.NOT_ARRIVED): None,  # it never left, so nothing was disclosed
     (DispatchState.FAILED, Finding.CANCELLED): None,
     (DispatchState.NEW, Finding.NOT_ARRIVED): None,
     (DispatchState.NEW, Finding.CANCELLED): None,
 }
+MAY_HAVE_LEFT = {DispatchState.SENDING, DispatchState.OUTCOME_UNKNOWN}
 CASES = [pytest.param(*case, id=" ".join(case)) for case in SHOWN]
+
+
+def after(before, finding):
+    """What is called off and may have left stays with them until it is recalled."""
+    called_off = finding is Finding.CANCELLED and before in MAY_HAVE_LEFT
+    return DispatchState.TO_RECALL if called_off else AFTER[finding][0]
 
 
 def settle(opened, key, finding=Finding.NOT_ARRIVED, now=LATER, reason=REASON):
@@ -115,7 +122,7 @@ def last(opened):
 @pytest.mark.parametrize(("before", "finding"), CASES)
 def test_a_finding_moves_the_state_and_the_disclosure_and_is_proved(opened, before, finding):
     key = MADE[before](opened)
-    state, kind = AFTER[finding]
+    state, kind = after(before, finding), AFTER[finding][1]
     assert settle(opened, key, finding) is state
     assert opened.find(key)[1] is state
     entry = last(opened)
@@ -184,10 +191,12 @@ def test_a_dispatch_that_nobody_intended_cannot_be_settled(opened):
 
 
 @pytest.mark.parametrize("finding", AFTER)
-def test_a_sender_that_wakes_up_after_the_finding_changes_nothing_and_is_kept(opened, finding):
+def test_a_sender_that_wakes_up_after_the_finding_is_kept_and_what_it_sent_is_held(opened, finding):
     key = sending(opened)
-    state = settle(opened, key, finding)
+    settle(opened, key, finding)
+    state = DispatchState.SENT if finding is Finding.ARRIVED else DispatchState.TO_RECALL
     assert opened.conclude(Claim(key, 1), Receipt(Delivery.SENT, "Taken."), LATER) is state
+    assert [each.state for each in opened.disclosures()] == [state]
     assert last(opened)["type"] == "dtm-sharing.dispatch.late_attempt"
     assert last(opened)["data"]["delivery"] == "sent"
     assert opened.verify().size == 4
@@ -276,7 +285,19 @@ def test_what_arrived_or_was_cancelled_keeps_its_key(opened, finding, resends):
         carry(opened, key)
         settle(opened, key, finding if number == resends else Finding.NOT_ARRIVED)
     assert opened.current_key(**BASE) == key == opened.dispatch_key(**BASE, resend=resends)
-    assert opened.claim(key, LATER, LEASE) is AFTER[finding][0]
+    assert opened.claim(key, LATER, LEASE) is after(DispatchState.OUTCOME_UNKNOWN, finding)
+
+
+def test_what_did_not_arrive_has_its_successor_also_where_it_left_late(opened):
+    """The successor may have been sent by then: to go back to the first key would leave it open."""
+    key = opened.current_key(**BASE)
+    intend(opened, dispatch(opened, key=key))
+    claim = opened.claim(key, NOW, LEASE)
+    settle(opened, key)
+    successor = opened.current_key(**BASE)
+    assert successor == opened.dispatch_key(**BASE, resend=1)
+    opened.conclude(claim, Receipt(Delivery.SENT, "Taken."), LATER)
+    assert opened.current_key(**BASE) == successor
 
 
 # ---------------------------------------------------------------------------------------- the outbox

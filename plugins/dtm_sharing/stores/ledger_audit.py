@@ -296,19 +296,18 @@ def _pid(connection: Connection, projection: Projection, row: RowMapping) -> str
 
 
 def _check_state(connection: Connection, row: RowMapping, seq: int) -> bool:
-    """State, fence, lease and disclosure follow from the entries about this key: the last one decides.
+    """State, fence, lease and disclosure follow from the entries about this key, in their order.
 
     Returns: whether it is a disclosure.
     """
     entry = tables.entry.c
     query = sa.select(tables.entry).where(entry.row_key == row["key"]).order_by(entry.seq)
-    moves = [each for each in connection.execute(query).mappings() if each["event_type"] in rows.MOVES]
-    last, data = moves[-1], json.loads(moves[-1]["body"])["data"]
-    *earlier, state = (
-        rows.state_after(each["event_type"], json.loads(each["body"])["data"]) for each in moves[-2:]
-    )
+    moves = list(rows.history(connection.execute(query).mappings()))
+    last, before, state = moves[-1].entry, moves[-1].before, moves[-1].state
     expected: dict[str, Any] = {"state": state.value}
     if "fence" in row:
+        latest = next(each.entry for each in reversed(moves) if each.entry["event_type"] in rows.MOVES)
+        data = json.loads(latest["body"])["data"]
         expected |= {"fence": data.get("fence", 0), "lease_until": data.get("lease_until")}
     for name, value in expected.items():
         if row[name] != value:
@@ -317,11 +316,11 @@ def _check_state(connection: Connection, row: RowMapping, seq: int) -> bool:
                 last["seq"],
             )
     disclosure = _row(connection, tables.disclosure, row["key"])
-    if (disclosure is not None) != rows.is_disclosed(earlier[0] if earlier else None, state):
+    if (disclosure is not None) != rows.is_disclosed(before, state):
         verb = "removed" if disclosure is None else "put in"
         raise LedgerAltered(f"the disclosure of entry {last['seq']} was {verb}", last["seq"])
     if disclosure is not None:
-        left = next(each for each in reversed(moves) if each["event_type"] in rows.STATE_AFTER)
+        left = next(each.entry for each in reversed(moves) if each.entry["event_type"] in rows.STATE_AFTER)
         _check_disclosure(row, disclosure, {"state": state.value, "sent_at": left["occurred_at"]}, last)
     return disclosure is not None
 

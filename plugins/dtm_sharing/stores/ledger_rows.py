@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -53,6 +53,7 @@ STATE_AFTER: Mapping[str, DispatchState] = {
     "dispatch.outcome_unknown": DispatchState.OUTCOME_UNKNOWN,
     "release.announced": DispatchState.SENDING,
     "release.published": DispatchState.SENT,
+    "release.put_late": DispatchState.TO_RECALL,  # it was recalled, and its bytes were put all the same
 }
 AFTER_DELIVERY: Mapping[Delivery, str] = {
     Delivery.SENT: "dispatch.sent",
@@ -68,23 +69,32 @@ AFTER_FINDING: Mapping[Finding, tuple[str, DispatchState]] = {
     Finding.RECALLED: ("dispatch.recalled", DispatchState.RECALLED),
 }
 PUBLICATION_RECALLED = "release.recalled"
+LATE_ATTEMPT = "dispatch.late_attempt"
+# By a late attempt which reports that it left, or may have, the state moves only where it hides that.
+_LEFT = frozenset({Delivery.SENT.value, Delivery.OUTCOME_UNKNOWN.value})
+_AFTER_LATE: Mapping[DispatchState, DispatchState] = {
+    DispatchState.NEW: DispatchState.OUTCOME_UNKNOWN,
+    DispatchState.FAILED: DispatchState.OUTCOME_UNKNOWN,
+    DispatchState.NOT_ARRIVED: DispatchState.TO_RECALL,
+    DispatchState.CANCELLED: DispatchState.TO_RECALL,
+    DispatchState.RECALLED: DispatchState.TO_RECALL,
+}
 FINDINGS = tuple(sorted({PUBLICATION_RECALLED, *(kind for kind, _ in AFTER_FINDING.values())}))
 MOVES = frozenset({*STATE_AFTER, *FINDINGS})  # all that changes the state of a row
 BEGINNINGS = frozenset({"dispatch.intent", "release.announced"})  # the first move of each row
-# After these, whoever the row is for has it, may have it, or will have it if nobody intervenes.
+# After these, whoever the row is for has it, may have it, or will have it if nobody intervenes. After any
+# other, it takes the whole history of the row to say: what was called off may have left before, or since.
 REACHING = frozenset(
     {kind for kind, state in STATE_AFTER.items() if state.may_reach}
     | {kind for kind, state in AFTER_FINDING.values() if state.may_reach}
 )
 # By these somebody may come to hold what they did not hold before: what had failed can turn out to be there.
-GROWING = frozenset({*BEGINNINGS, AFTER_FINDING[Finding.ARRIVED][0]})
-TAKEN_BACK = frozenset({DispatchState.NOT_ARRIVED, DispatchState.CANCELLED, DispatchState.RECALLED})
+GROWING = frozenset({*BEGINNINGS, AFTER_FINDING[Finding.ARRIVED][0], LATE_ATTEMPT, "release.put_late"})
+TAKEN_BACK = frozenset({DispatchState.NOT_ARRIVED, DispatchState.RECALLED})
 # Types that stand for a row or a change of one; an entry of one without its row would be a lie.
-RESERVED = frozenset(
-    {*MOVES, *DECISIONS.values(), "dispatch.late_attempt", "table.registered", "policy.adopted"}
-)
+RESERVED = frozenset({*MOVES, *DECISIONS.values(), LATE_ATTEMPT, "table.registered", "policy.adopted"})
 # The subject of these is the key of a row.
-FOLLOWED = ("dispatch.", "release.announced", "release.published", PUBLICATION_RECALLED)
+FOLLOWED = ("dispatch.", "release.announced", "release.published", "release.put_late", PUBLICATION_RECALLED)
 
 PUBLIC_ORGANIZATION = "public"
 PUBLICATION_METHOD = "publication"
@@ -144,7 +154,10 @@ def event_id(key: str, event_type: str, fence: int = 0) -> str:
 
 def entry_columns(body: bytes) -> dict[str, Any]:
     """The columns of ``ledger_entry`` that repeat what the body says, for queries."""
-    envelope = json.loads(body)
+    return _columns_of(json.loads(body))
+
+
+def _columns_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
     event_type = str(envelope["type"]).removeprefix(ledger.TYPE_PREFIX)
     return {
         "event_id": envelope["id"],
@@ -157,11 +170,61 @@ def entry_columns(body: bytes) -> dict[str, Any]:
     }
 
 
-def state_after(event_type: str, data: Mapping[str, Any]) -> DispatchState:
-    """The state that an event of ``MOVES`` leads to; where a person found so, the finding says which."""
+def read_entry(row: RowMapping) -> dict[str, Any]:
+    """What an entry says, once the columns that were asked for beside its body are what it says.
+
+    Raises:
+        LedgerAltered: one of them is not, or it is no entry that we wrote.
+    """
+    try:
+        envelope: dict[str, Any] = json.loads(row["body"])
+        said = _columns_of(envelope)
+        wrong = [name for name, value in said.items() if name in row and row[name] != value]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        wrong = ["body"]
+    if wrong:
+        raise altered(row["seq"], f"its column {wrong[0]} is not what was recorded")
+    return envelope
+
+
+def altered(seq: int, what: str) -> LedgerAltered:
+    return LedgerAltered(f"entry {seq} was altered: {what}; run the ledger's verification", seq)
+
+
+def state_after(before: DispatchState | None, event_type: str, data: Mapping[str, Any]) -> DispatchState:
+    """The state that an event of ``MOVES``, or a late attempt, leads to from the state before it.
+
+    Where a person found so, the finding says which. But only a recall undoes anything: what may have left and
+    is called off stays with them until then, and so does what leaves after a finding or a recall.
+    """
+    if event_type == LATE_ATTEMPT:
+        stood = DispatchState(before or "")  # an attempt without an intent is no ledger of ours: ValueError
+        return _AFTER_LATE.get(stood, stood) if data["delivery"] in _LEFT else stood
     if event_type in FINDINGS:
-        return AFTER_FINDING[Finding(data["finding"])][1]
+        state = AFTER_FINDING[Finding(data["finding"])][1]
+        called_off = state is DispatchState.CANCELLED and before is not None and before.is_held
+        return DispatchState.TO_RECALL if called_off else state
     return STATE_AFTER[event_type]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An entry that moved a row. ``entry``: with its body."""
+
+    entry: RowMapping
+    before: DispatchState | None
+    state: DispatchState
+
+
+def history(entries: Iterable[RowMapping]) -> Iterator[Move]:
+    """What moved a row, of all entries about it, in their order. A late attempt may have moved nothing."""
+    state = None
+    for each in entries:
+        kind = each["event_type"]
+        after = state_after(state, kind, json.loads(each["body"])["data"])
+        if kind in MOVES or after is not state:
+            yield Move(each, state, after)
+        state = after
 
 
 def is_disclosed(before: DispatchState | None, state: DispatchState) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,14 @@ from dtm_sharing.model import Dispatch, DispatchState, Event, Finding, FocalPoin
 from dtm_sharing.stores import ledger_rows as rows
 from dtm_sharing.stores import ledger_tables as tables
 from dtm_sharing.stores.ledger_book import entry_of, one, update
-from dtm_sharing.stores.ledger_disclosures import Disclosures, check_unchanged, standing
+from dtm_sharing.stores.ledger_disclosures import (
+    LEASE,
+    Disclosures,
+    check_unchanged,
+    ids_of,
+    next_id,
+    standing,
+)
 from dtm_sharing.stores.ledger_projections import DISPATCH, FINDING
 from dtm_sharing.stores.ledger_rows import Standing
 
@@ -106,7 +113,7 @@ class Outbox(Disclosures):
         """Record that these are to be sent, before any of them is (T1): all of one decision, or none.
 
         Args:
-            dispatches: to one organization.
+            dispatches: to one organization; what was recorded earlier may have its earlier id.
             now: when.
             seen: how many entries the ledger had when it was decided upon (``held(...).size``).
 
@@ -114,13 +121,15 @@ class Outbox(Disclosures):
 
         Raises:
             HoldingsChanged: what they hold has grown since, other than by these. Then none is recorded.
-            UsageProblem: a key is no UUID, or they are for several organizations.
+            UsageProblem: a key is no UUID, or new ones are for several organizations.
         """
         dispatches = tuple(dispatches)
         with self._file.writing() as connection:
             found = {each.key: one(connection, _dispatch_query(each.key)) for each in dispatches}
             if new := {each.key: each for each in dispatches if found[each.key] is None}:
-                check_unchanged(connection, _recipient(dispatches), seen, set(found))
+                people = {each.focal_point for each in dispatches}
+                theirs = ids_of(connection, _recipient(new.values()), people, seen)
+                check_unchanged(connection, theirs, seen, set(found))
             for each in new.values():
                 self._intend(connection, each, now)
             return tuple(rows.to_dispatch(row) if (row := found[each.key]) else each for each in dispatches)
@@ -176,7 +185,8 @@ class Outbox(Disclosures):
         """Record what a person found out about a dispatch, and give the state that it is in from now on.
 
         It ends the dispatch. After ``NOT_ARRIVED`` the next run of the pathway sends it under another key;
-        after ``CANCELLED`` nobody does. A task that still waits for the mail server changes nothing any more.
+        after ``CANCELLED`` nobody does. What is cancelled and may have left stays with them until it is
+        recalled: its state is "to-recall". So is that of what a task reports, later on, to have left.
 
         Args:
             key: of a dispatch whose outcome is unknown, that failed, that is waiting (but not to say that it
@@ -212,7 +222,7 @@ class Outbox(Disclosures):
             now: when.
 
         Raises:
-            DispatchBusy: a task is sending it, and its lease holds.
+            DispatchBusy: a task is sending or publishing it, and its lease holds.
             UsageProblem: there is no such dispatch or publication, nobody holds it, or there is no reason.
         """
         words, finding = rows.one_line(reason), Finding.RECALLED
@@ -221,16 +231,16 @@ class Outbox(Disclosures):
             _check_is_held(row, now)
             if row["method"] == rows.PUBLICATION_METHOD:
                 kind = rows.PUBLICATION_RECALLED
-                id_ = rows.event_id(key, kind)
+                id_, _ = next_id(connection, key, kind)
                 data = self._found(connection, id_, key, finding, by, words)
                 entry = self._append(connection, id_, Event(kind, key, now, row["organization"], data))
                 moved = {"state": DispatchState.RECALLED.value, "entry": entry.seq}
                 update(connection, tables.disclosure, key, moved)
             else:
                 kind, _ = rows.AFTER_FINDING[finding]
-                id_ = rows.event_id(key, kind, row["fence"])
+                id_, fence = next_id(connection, key, kind, row["fence"])
                 data = self._found(connection, id_, key, finding, by, words)
-                self._advance(connection, row, kind, now, {"fence": row["fence"], **data})
+                self._advance(connection, row, kind, now, {"fence": fence, **data})
 
     def _found(  # noqa: PLR0913, PLR0917 - what a finding is
         self, connection: Connection, id_: str, key: str, finding: Finding, by: FocalPoint, words: str
@@ -250,8 +260,9 @@ class Outbox(Disclosures):
     def conclude(self, claim: Claim, receipt: Receipt, now: datetime) -> DispatchState:
         """Record what came of an attempt (T3), and give the state that the dispatch is in now.
 
-        An attempt that is no longer the valid one changes no state: ``dispatch.late_attempt`` says what it
-        reported, for the person who finds out.
+        An attempt that is no longer the valid one is a ``dispatch.late_attempt``: that says what it reported,
+        for the person who finds out. It changes the state only where it left, or may have, and the state says
+        that it did not, or not any more.
         """
         data: dict[str, Any] = {"fence": claim.fence, "detail": receipt.detail}
         if receipt.remote_id is not None:
@@ -260,31 +271,30 @@ class Outbox(Disclosures):
         with self._file.writing() as connection:
             row = _needed(connection, claim.key)
             state = rows.state(row)
-            if entry_of(connection, rows.event_id(claim.key, kind, claim.fence)):
+            said = (rows.event_id(claim.key, each, claim.fence) for each in (kind, rows.LATE_ATTEMPT))
+            if any(entry_of(connection, each) for each in said):
                 return state
             if state is DispatchState.SENDING and row["fence"] == claim.fence:
                 return self._advance(connection, row, kind, now, data)
-            late = Event(
-                "dispatch.late_attempt",
-                claim.key,
-                now,
-                row["organization"],
-                {**data, "delivery": receipt.delivery.value},
-            )
-            self._append(connection, rows.event_id(claim.key, late.type, claim.fence), late)
-            return state
+            data["delivery"] = receipt.delivery.value
+            return self._advance(connection, row, rows.LATE_ATTEMPT, now, data)
 
     def _advance(
         self, connection: Connection, row: RowMapping, kind: str, now: datetime, data: Mapping[str, Any]
     ) -> DispatchState:
         """Append what happened to a dispatch, and move its row and its disclosure along."""
-        key, state = row["key"], rows.state_after(kind, data)
+        key, before = row["key"], rows.state(row)
+        state = rows.state_after(before, kind, data)
         event = Event(kind, key, now, row["organization"], data)
         entry = self._append(connection, rows.event_id(key, kind, data["fence"]), event)
-        moved = {"state": state.value, "fence": data["fence"], "lease_until": data.get("lease_until")}
+        moved: dict[str, Any] = {"state": state.value}
+        if kind in rows.MOVES:
+            moved |= {"fence": data["fence"], "lease_until": data.get("lease_until")}
+        elif state is before:
+            return state
         update(connection, tables.dispatch, key, moved)
         connection.execute(tables.disclosure.delete().where(tables.disclosure.c.key == key))
-        if rows.is_disclosed(rows.state(row), state):
+        if rows.is_disclosed(before, state):
             extract = {name: row[name] for name in ("key", *rows.EXTRACT)}
             # It left when the machine says that it may have, not when a person found out.
             held = standing(state, entry) | {"sent_at": _last_move(connection, key, rows.STATE_AFTER)}
@@ -321,8 +331,10 @@ def _dispatch_query(key: str) -> sa.Select[Any]:
 
 
 def _did_not_arrive(connection: Connection, key: str) -> bool:
-    row = one(connection, _dispatch_query(key))
-    return row is not None and rows.state(row) is DispatchState.NOT_ARRIVED
+    """Whether a person found so: also where it left later, for its successor may have been sent by then."""
+    found = tables.finding.c
+    query = sa.select(found.key).where(found.row_key == key, found.finding == Finding.NOT_ARRIVED.value)
+    return one(connection, query) is not None
 
 
 def _check_may_settle(row: RowMapping, finding: Finding, now: datetime) -> None:
@@ -356,7 +368,7 @@ def _findings(connection: Connection) -> dict[str, RowMapping]:
     return {row["row_key"]: row for row in last}
 
 
-def _recipient(dispatches: Sequence[Dispatch]) -> str:
+def _recipient(dispatches: Iterable[Dispatch]) -> str:
     """The organization that all of them are for.
 
     Raises:
@@ -383,6 +395,11 @@ def _check_is_held(row: RowMapping, now: datetime) -> None:
     state = rows.state(row)
     if not state.is_held:
         raise UsageProblem(f"{row['key']} is {state}: nobody holds it, so there is nothing to recall")
-    lease = row.get("lease_until")
-    if lease is not None and ledger.timestamp(now) < lease:
+    if row["method"] == rows.PUBLICATION_METHOD:
+        if state is DispatchState.SENDING and ledger.timestamp(now - LEASE) < row["sent_at"]:
+            raise DispatchBusy(
+                f"publication {row['key']} is being put into the public store: recall it once it is there, "
+                f"or {LEASE // timedelta(minutes=1)} minutes after its announcement"
+            )
+    elif row["lease_until"] is not None and ledger.timestamp(now) < row["lease_until"]:
         raise DispatchBusy(f"dispatch {row['key']} is being sent: recall it once it is known what came of it")
