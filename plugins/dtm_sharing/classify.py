@@ -55,7 +55,7 @@ def dataset(policy: Policy, dataset_id: str) -> Dataset:
 # ---------------------------------------------------------------------------------- which column is which
 
 
-def identify(headers: Sequence[str], dataset: Dataset) -> tuple[Header, ...]:
+def identify(headers: Sequence[str], dataset: Dataset, *, keep_unknown: bool = True) -> tuple[Header, ...]:
     """Tell the columns of a table apart: its header texts, in order, become one ``Header`` each.
 
     Case, spaces at the ends, runs of spaces and Unicode composition do not count. "If other, please specify"
@@ -63,7 +63,8 @@ def identify(headers: Sequence[str], dataset: Dataset) -> tuple[Header, ...]:
     ``"<question>: <continuation>"``. Elsewhere it is unknown, as is every text that nobody declared.
     Where fewer than half of the texts stand in the policy, the row may be data (files without a header row
     exist, and a pivoted frame has cells for names): then no text that is not in the policy is kept, only its
-    position, so that no cell value reaches a message.
+    position, so that no cell value reaches a message. ``keep_unknown`` False: none is, however many stand
+    there.
 
     Raises:
         TableUnreadable: two columns have the same key, so nobody can say which is which.
@@ -91,7 +92,7 @@ def identify(headers: Sequence[str], dataset: Dataset) -> tuple[Header, ...]:
             found.append(_unknown(position, _tidy(text)))
     texts = [folded for text in headers if (folded := _fold(text))]
     declared = {*named, *keyed, *(folded for _, folded in continued)}
-    if 2 * sum(text in declared for text in texts) < len(texts):
+    if not keep_unknown or 2 * sum(text in declared for text in texts) < len(texts):
         known = _declared(dataset)
         found = [each if _find(known, each) else _unknown(each.position, "", "unknown") for each in found]
     _refuse_repeats(found)

@@ -7,8 +7,8 @@ what was recorded is found again, and nothing leaves twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,12 +19,14 @@ from dtm_sharing.model import (
     Approved,
     Audience,
     Classification,
-    Dataset,
     Decision,
+    Disclosure,
     Dispatch,
     DispatchState,
     FocalPoint,
     Grain,
+    GrainEvidence,
+    Holding,
     Level,
     Method,
     Notice,
@@ -122,6 +124,7 @@ def admit(
     dropped: tuple[str, ...] = ()
     if stage is Stage.COLLECTED:
         named, dropped = protect.drop_at_collection(declared, named)
+        named, _ = frames.name_columns(named, declared)  # positions count in the table that is kept
     profile = frames.profile_frame(named, stores.policy, declared, stage=stage, round_=round_, whole=True)
     labelled = classify.classify(stores.policy, profile, stores.now().date())
     _warn(labelled.notices)
@@ -161,6 +164,8 @@ def publish(
         approved = _approve(case, stores)
         artefact = _artefact(approved, case, None, stores)
         publication = _publication(approved, artefact, ref, stores.now())
+        if aggregate_to is not None:
+            _check_first_sums(publication, case, stores)
         stores.ledger.announce(publication, seen=case.held.size)
         return approved, artefact, publication
 
@@ -194,8 +199,17 @@ def _publication(approved: Approved, artefact: Package, ref: TableRef, now: date
 # ------------------------------------------------------------------------------------ to a focal point
 
 
-def share(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, ...]:
+def share(
+    ref: TableRef, audience: Audience, stores: Stores, *, reached: Collection[str] | None = None
+) -> tuple[Sending, ...]:
     """Send one round's agreed extract to each focal point of a pathway, once.
+
+    Args:
+        ref: the table.
+        audience: the pathway.
+        stores: where everything is.
+        reached: ids of focal points; nobody else gets it. None: whoever is in office on the day of the
+            decision.
 
     Raises:
         GateDenied, Undecided, PackageUnsafe: nothing is sent; the refusal stands in the ledger.
@@ -203,16 +217,18 @@ def share(ref: TableRef, audience: Audience, stores: Stores) -> tuple[Sending, .
         DispatchOpen: a message is not known to have been taken. The sentence says which and why, ``retry``
             whether one of them may be tried again. What was sent, or may have been, is not sent again.
     """
-    people = gate.recipients(stores.policy, gate.pathway(stores.policy, audience), stores.now().date())
 
-    def intend() -> tuple[Dispatch, ...]:
+    def intend() -> tuple[tuple[Dispatch, FocalPoint], ...]:
         case = _released(_case(ref, audience, stores), stores)
         approved = _approve(case, stores)
+        day = approved.decision.classification.as_of  # not today: it may be past midnight by now
+        in_office = gate.recipients(stores.policy, gate.pathway(stores.policy, audience), day)
+        people = [each for each in in_office if reached is None or each.id in reached]
         prepared = [_prepare(approved, case, person, stores) for person in people]
-        return stores.ledger.intend(prepared, stores.now(), seen=case.held.size)
+        dispatches = stores.ledger.intend(prepared, stores.now(), seen=case.held.size)
+        return tuple(zip(dispatches, people, strict=True))
 
-    dispatches = _undisturbed(intend)
-    sendings = tuple(_send(each, person, stores) for each, person in zip(dispatches, people, strict=True))
+    sendings = tuple(_send(dispatch, person, stores) for dispatch, person in _undisturbed(intend))
     _settle(sendings)
     return sendings
 
@@ -284,6 +300,7 @@ _DONE = {
     DispatchState.ACKNOWLEDGED,
     DispatchState.CANCELLED,
     DispatchState.RECALLED,
+    DispatchState.TO_RECALL,
 }
 _AGAIN = {DispatchState.NEW, DispatchState.NOT_ARRIVED}
 
@@ -333,7 +350,8 @@ def _case(ref: TableRef, audience: Audience, stores: Stores) -> _Case:
     nobody knows what they hold, so nothing is decided.
     """
     stores.ledger.keep_policy(stores.policy, stores.now())
-    held = stores.ledger.held(_holder(audience, stores))
+    holder = _holder(audience, stores)
+    held = stores.ledger.held(holder, people=stores.policy.people_of(holder))
     try:
         table = rounds.get_table(stores.restricted, ref)
     except Undecided:
@@ -355,13 +373,18 @@ def _judged(  # noqa: PLR0913 - all that a decision is made of
     *,
     whole: bool = False,
     form: ReleasableForm | None = None,
+    known: Iterable[GrainEvidence] = (),
 ) -> _Case:
-    """Classified as it is today, tags of another day decide nothing, and judged by the gate."""
+    """Classified as it is today, tags of another day decide nothing, and judged by the gate.
+
+    ``known``: what the whole table said of its grain, and what still holds of this form of it.
+    """
     declared = classify.dataset(stores.policy, ref.dataset)
     summed = form.aggregate_to if form else None
     profile = frames.profile_frame(
         table, stores.policy, declared, stage=ref.stage, round_=ref.round, whole=whole, aggregated_to=summed
     )
+    profile = replace(profile, evidence=tuple(dict.fromkeys((*known, *profile.evidence))))
     labelled = classify.classify(stores.policy, profile, stores.now().date())
     decision = gate.decide(stores.policy, labelled, audience, held.holdings, classify.classify)
     key = form.by if form and summed else declared.key
@@ -371,14 +394,19 @@ def _judged(  # noqa: PLR0913 - all that a decision is made of
 def _released(case: _Case, stores: Stores) -> _Case:
     """The releasable form of a table, and the gate's decision on that form as it is; else the table itself.
 
-    What is Secret stops a table in every form.
+    Its rows stand for what they stood for: a key that is left out makes them no coarser. Nor may their place
+    tell what the key would have told. What is Secret stops a table in every form.
     """
     decision = case.decision
     form = decision.releasable_form
     if form is None or form.drop_at_collection:
         return case
     table = protect.releasable(decision, case.table)
-    return _judged(case.ref, table, decision.audience, case.held, stores, form=form)
+    declared = classify.dataset(stores.policy, case.ref.dataset)
+    if not {*declared.key}.issubset(form.keeps):
+        table = protect.by_content(table)
+    known = [each for each in case.profile.evidence if each.column is None or each.column in form.keeps]
+    return _judged(case.ref, table, decision.audience, case.held, stores, form=form, known=known)
 
 
 def _aggregated(case: _Case, grain: Grain, stores: Stores) -> _Case:
@@ -393,7 +421,6 @@ def _aggregated(case: _Case, grain: Grain, stores: Stores) -> _Case:
     if form is None or form.drop_at_collection:
         return case
     declared = classify.dataset(stores.policy, case.ref.dataset)
-    _check_one_grain_of_sums(case, declared, grain, stores)
     try:
         sums = protect.aggregate(form, case.table, declared, stores.policy)
     except Undecided:
@@ -404,18 +431,28 @@ def _aggregated(case: _Case, grain: Grain, stores: Stores) -> _Case:
     return _judged(case.ref, sums.frame, decision.audience, case.held, stores, form=form)
 
 
-def _check_one_grain_of_sums(case: _Case, declared: Dataset, grain: Grain, stores: Stores) -> None:
-    """Units of few sites are left out of the sums, and a total by another grain would give them back."""
+def _check_first_sums(publication: Publication, case: _Case, stores: Stores) -> None:
+    """Sums of a round leave once. The same ones again are nothing new.
+
+    By another grain they would give back a unit of few sites, which is left out; of corrected rows they
+    differ by what a single site says.
+    """
     ref = case.ref
-    for each in case.held.holdings:
-        same = (each.dataset, each.round) == (ref.dataset, ref.round)
-        if same and each.grain is not grain and each.grain.depth < declared.grain.depth:
-            _record_stop("unsummed-table", ref, case.decision.audience, stores)
-            raise Undecided(
-                f"Undecided: sums of {ref.dataset}, round {ref.round}, by {each.grain} left already (ledger "
-                f"entry {each.entry}); with those by {grain} a unit that was left out could be worked out. "
-                f"Publish by {each.grain} only."
-            )
+    finest = classify.dataset(stores.policy, ref.dataset).grain
+
+    def of_sums(each: Holding | Disclosure) -> bool:
+        return (each.dataset, each.round) == (ref.dataset, ref.round) and each.grain.depth < finest.depth
+
+    published = [each for each in stores.ledger.disclosures(str(PUBLIC)) if each.state.is_held]
+    if any(of_sums(each) and each.artefact_sha256 == publication.artefact_sha256 for each in published):
+        return
+    if first := next(filter(of_sums, case.held.holdings), None):
+        _record_stop("second-sums", ref, PUBLIC, stores)
+        raise Undecided(
+            f"Undecided: sums of {ref.dataset}, round {ref.round}, by {first.grain} left already (ledger "
+            f"entry {first.entry}), and what these differ by could be of a single {finest}. Sums of a round "
+            "are published once: leave it at those."
+        )
 
 
 def _approve(case: _Case, stores: Stores) -> Approved:

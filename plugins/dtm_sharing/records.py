@@ -121,6 +121,7 @@ def decided(record: DecisionRecord) -> dict[str, Any]:
 _STOPPED = {
     "untagged-table": "release.stopped",
     "unsummed-table": "release.stopped",
+    "second-sums": "release.withheld",
     "unsafe-artefact": "release.withheld",
 }
 

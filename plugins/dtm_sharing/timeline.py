@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 
 from dtm_sharing import gate
@@ -13,11 +13,9 @@ from dtm_sharing.model import (
     Disclosure,
     Dispatch,
     DispatchState,
-    FocalPoint,
     Stage,
     TableRef,
     Urgency,
-    Validity,
 )
 from dtm_sharing.pipeline import Sending, Stores, share
 
@@ -48,13 +46,16 @@ def share_arrived(refs: Iterable[TableRef], audience: Audience, stores: Stores) 
 def share_due(stores: Stores) -> tuple[Sending, ...]:
     """Send every low-urgency pathway the cleaned rounds that it has not had.
 
-    One table that is refused holds up no other.
+    A new agreement or a new focal point does not get what was cleaned before it: nobody agreed to that. One
+    table that is refused holds up no other.
 
     Raises:
         SharingError: one was refused or is open.
         DispatchOpen: several were; the sentence has each one's own.
     """
-    return _each(partial(share, ref, audience, stores) for audience, ref in _due(stores))
+    return _each(
+        partial(share, ref, audience, stores, reached=reached) for audience, ref, reached in _due(stores)
+    )
 
 
 def _each(shares: Iterable[Callable[[], tuple[Sending, ...]]]) -> tuple[Sending, ...]:
@@ -72,7 +73,11 @@ def _each(shares: Iterable[Callable[[], tuple[Sending, ...]]]) -> tuple[Sending,
     return tuple(sendings)
 
 
-def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef]]:
+def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef, list[str]]]:
+    """The pathways with a round that somebody waits for, and whom it reaches: in office when it was cleaned.
+
+    Where nobody is in office it reaches nobody, and the gate says so.
+    """
     for agreement_id, agreement in sorted(stores.policy.agreements.items()):
         path = agreement.pathway(Urgency.LOW)
         for line in path.shares if path else ():
@@ -80,23 +85,10 @@ def _due(stores: Stores) -> Iterator[tuple[Audience, TableRef]]:
             had = _had(audience, line.dataset, stores)
             people = gate.recipients(stores.policy, path, stores.now().date()) if path else ()
             for ref, cleaned in stores.ledger.rounds(line.dataset, Stage.CLEANED):
-                if _reaches(agreement.validity, people, cleaned.date(), ref.round, had):
-                    yield audience, ref
-
-
-def _reaches(
-    validity: Validity,
-    people: tuple[FocalPoint, ...],
-    cleaned: date,
-    round_: str,
-    had: set[tuple[str, str | None]],
-) -> bool:
-    """Whether somebody waits for a round: cleaned in the agreement's time and in that person's office.
-
-    A new agreement or a new focal point does not get what was cleaned before it: nobody agreed to that.
-    """
-    waiting = [each for each in people if each.in_office.covers(cleaned) and (round_, each.id) not in had]
-    return validity.covers(cleaned) and (bool(waiting) or not people)
+                reached = [each.id for each in people if each.in_office.covers(cleaned.date())]
+                waits = not people or any((ref.round, each) not in had for each in reached)
+                if agreement.validity.covers(cleaned.date()) and waits:
+                    yield audience, ref, reached
 
 
 def _waits(ref: TableRef, audience: Audience, stores: Stores) -> bool:
@@ -120,12 +112,13 @@ def _had(audience: Audience, dataset: str, stores: Stores) -> set[tuple[str, str
     }
 
 
-_NOT_AGAIN = {DispatchState.CANCELLED, DispatchState.RECALLED}
+_NOT_AGAIN = {DispatchState.CANCELLED, DispatchState.RECALLED, DispatchState.TO_RECALL}
 
 
 def _received(audience: Audience, dataset: str, stores: Stores) -> list[Disclosure]:
     organization = gate.agreement(stores.policy, audience).organization
-    held = (each for each in stores.ledger.disclosures(organization) if each.state.is_held)
+    states = {each for each in DispatchState if each.is_held} - _NOT_AGAIN
+    held = (each for each in stores.ledger.disclosures(organization) if each.state in states)
     return [each for each in held if _under(audience, dataset, each)]
 
 

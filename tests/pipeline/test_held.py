@@ -30,7 +30,7 @@ from dtm_sharing.stores.database import Ledger
 from dtm_sharing.stores.ledger_disclosures import HoldingsChanged
 from support import mail
 from support.ledgers import COORDINATOR, tamper
-from support.policies import ASSESSMENT, patched
+from support.policies import ASSESSMENT, RELATIONS, patched, without
 from support.related import (
     DEMOGRAPHY,
     JUNE,
@@ -320,8 +320,8 @@ def overtakes(stores, holder: str) -> None:
     """Right after what they hold is read for the first time, somebody else publishes the other half."""
     held = stores.ledger.held
 
-    def overtaken(organization):
-        found = held(organization)
+    def overtaken(organization, **asked):
+        found = held(organization, **asked)
         if organization == holder:
             stores.ledger.held = held
             pipeline.publish(admitted(stores, languages(), LANGUAGES), stores)
@@ -505,8 +505,65 @@ def test_sums_by_two_grains_would_give_back_the_district_that_was_left_out(tmp_p
     with pytest.raises(Undecided, match="by admin2 left already"):
         pipeline.publish(ref, stores, aggregate_to=Grain.NATIONAL)
     assert len(here.published()) == 1
-    assert here.events()[-1] == "release.stopped"
+    assert here.events()[-1] == "release.withheld"
     assert pipeline.publish(ref, stores, aggregate_to=Grain.ADMIN2).rows == 2, "the same again is nothing new"
+
+
+def test_sums_of_corrected_rows_would_show_what_the_site_that_is_gone_has(tmp_path):
+    here = Space(tmp_path)
+    stores = here.stores(confidential_by_site(FILES))
+    frame = demography()
+    frame.loc[len(frame)] = ["SS-007", "North", "9", "8"]
+    first, _ = pipeline.admit(frame, DEMOGRAPHY, Stage.COLLECTED, "1", stores)
+    pipeline.publish(first, stores, aggregate_to=Grain.ADMIN2)
+    corrected = admitted(stores, demography(), DEMOGRAPHY)
+    with pytest.raises(Undecided, match=r"by admin2 left already .* published once"):
+        pipeline.publish(corrected, stores, aggregate_to=Grain.ADMIN2)
+    (path,) = here.published()
+    assert path.read_text().splitlines()[1] == "North,15,23"
+    assert here.events()[-2:] == ["release.approved", "release.withheld"]
+    unchanged = admitted(stores, frame, DEMOGRAPHY)
+    assert pipeline.publish(unchanged, stores, aggregate_to=Grain.ADMIN2).rows == 2, "the same sums again"
+    assert pipeline.publish(
+        admitted(stores, demography(), DEMOGRAPHY, "2"), stores, aggregate_to=Grain.ADMIN2
+    )
+    (key,) = {each.key for each in stores.ledger.disclosures("public") if each.round == "1"}
+    recall(here, key)
+    assert pipeline.publish(corrected, stores, aggregate_to=Grain.ADMIN2).rows == 2
+    assert here.verified()
+
+
+def test_a_form_without_its_key_is_by_what_the_rows_of_the_table_are_by(tmp_path):
+    """Rows of sites in a table that is declared by district, and told apart by nothing once that is gone."""
+    here = Space(tmp_path)
+    stores = here.stores(declared_by_district())
+    ref = admitted(stores, demography().drop(columns="Site ID"), DEMOGRAPHY)
+    published = pipeline.publish(ref, stores, releasable=True)
+    assert (published.columns, published.rows, published.grain) == (("Girls", "Boys"), 7, Grain.SITE)
+    record = stores.ledger.decisions()[-1].record
+    assert Grain.SITE in {each.grain for each in record.profile.evidence if each.column is None}
+    assert again(stores.ledger, record) == dict(record.answer)
+    with pytest.raises(GateDenied, match="'Language'"):
+        pipeline.publish(admitted(stores, languages(), LANGUAGES), stores)
+
+
+def declared_by_district() -> dict[str, bytes]:
+    """Districts are Confidential by site, so the form of such a table leaves its key out."""
+    path = "xyz/datasets/demography.yaml"
+    files = patched(FILES, path, "grain: site", "grain: admin2")
+    files = patched(files, path, "key: [Site ID]", "key: [District]")
+    files = patched(files, path, "  - {name: Site ID, indicator: site-id}\n", "")
+    files = patched(files, RELATIONS, "    keys: [site-id]\n", "")
+    own = (
+        "levels: {national: Public, admin1: Public, admin2: Public, admin3: Confidential, site: Confidential}"
+    )
+    files = patched(
+        files,
+        "indicators/population.yaml",
+        "title: District",
+        f"title: District\n    {own}\n    basis: Few sites",
+    )
+    return without(files, *(each for each in files if "scpa-" in each))
 
 
 def test_what_may_be_published_as_it_is_is_not_summed_up(tmp_path):

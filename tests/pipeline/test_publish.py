@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import pandas as pd
 import pytest
 
 from dtm_sharing import ledger, pipeline
@@ -16,10 +17,13 @@ from dtm_sharing.errors import (
     UsageProblem,
 )
 from dtm_sharing.model import Stage
+from dtm_sharing.stores import rounds
 from dtm_sharing.stores.objects import open_store
 from dtm_sharing.stores.publisher import Publisher
+from support.policies import HEADERS
 from support.spaces import CANARY, DATASET, KEYS, NOW, Space, admitted, raw_round
 
+OTHER = "If other, please specify"
 PUBLIC_COLUMNS = [
     "Site ID",
     "District",
@@ -91,7 +95,7 @@ def admit_with(stores: pipeline.Stores, change: str) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ("a column that no rule knows", "Shoe size"),
+        ("a column that no rule knows", r"column 10, 'column 10 \(unknown\)'"),
         ("a declared column is absent", "Individuals"),
         ("no rows", "row"),
     ],
@@ -102,6 +106,42 @@ def test_a_gap_blocks_in_every_form_and_is_named(change, named, tmp_path):
         admit_with(here.stores(), change)
     assert here.published() == []
     assert here.events()[-1] == "release.undecided"
+
+
+def test_headers_that_a_function_made_of_cells_are_quoted_nowhere(tmp_path):
+    here = Space(tmp_path)
+    stores = here.stores()
+    frame = raw_round()
+    dummies = pd.get_dummies(frame["Child-headed households"]).astype("str")
+    ref, labelled = pipeline.admit(pd.concat([frame, dummies], axis=1), DATASET, Stage.COLLECTED, "7", stores)
+    with pytest.raises(Undecided, match="No rule knows column 10, ") as problem:
+        pipeline.publish(ref, stores)
+    (sidecar,) = (tmp_path / "restricted").rglob("datapackage.json")
+    for said in (str(problem.value), str(labelled), str(rounds.tags(ref, labelled)), sidecar.read_text()):
+        assert CANARY not in said
+        assert "column 10 (unknown)" in said
+    for path in tmp_path.glob("ledger.db*"):
+        assert CANARY.encode() not in path.read_bytes()
+
+
+def test_what_continues_a_question_that_collection_drops_continues_no_other(tmp_path):
+    """Nobody declared "please specify" after the manager's telephone, and Site type stands before that."""
+    here = Space(tmp_path)
+    stores = here.stores()
+    headers = [each for each in HEADERS if each != OTHER]
+    headers.insert(headers.index("Site manager phone") + 1, OTHER)
+    frame = pd.DataFrame([[f"{CANARY}-{row}" for _ in headers] for row in range(5)], columns=headers)
+    ref, labelled = pipeline.admit(frame, DATASET, Stage.COLLECTED, "7", stores)
+    found = {each.header.key: each.level for each in labelled.columns}
+    assert "Site type: If other, please specify" not in found
+    assert found["column 4 (unknown)"] is None
+    again, labelled = pipeline.admit(
+        rounds.get_table(stores.restricted, ref), DATASET, Stage.CLEANED, "7", stores
+    )
+    assert {each.header.key: each.level for each in labelled.columns} == found
+    with pytest.raises(Undecided, match="column 4"):
+        pipeline.publish(again, stores, releasable=True)
+    assert here.published() == []
 
 
 def test_what_is_no_table_of_the_dataset_is_not_taken_in(tmp_path):

@@ -85,7 +85,7 @@ def test_it_may_fail_to_arrive_any_number_of_times(tmp_path):
 
 @pytest.mark.parametrize(
     ("finding", "state"),
-    [(Finding.ARRIVED, DispatchState.SENT), (Finding.CANCELLED, DispatchState.CANCELLED)],
+    [(Finding.ARRIVED, DispatchState.SENT), (Finding.CANCELLED, DispatchState.TO_RECALL)],
 )
 def test_what_arrived_or_was_cancelled_is_never_sent_again_and_no_run_fails_for_it(tmp_path, finding, state):
     with space(tmp_path) as here:
@@ -139,7 +139,7 @@ def test_a_finding_about_one_person_sends_nothing_to_another(tmp_path):
         assert b"primary@scpa.example.org" in here.messages()[-1].read_bytes()
         settle(here, Finding.CANCELLED, "xyz/scpa-secondary")
         sendings = pipeline.share(ref, MEDIUM, here.stores())
-        assert [each.state for each in sendings] == [DispatchState.SENT, DispatchState.CANCELLED]
+        assert [each.state for each in sendings] == [DispatchState.SENT, DispatchState.TO_RECALL]
         assert len(here.messages()) == kept + 1
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,26 @@ def test_the_focal_point_gets_exactly_the_agreed_indicators_encrypted_and_a_rece
         (disclosure,) = stores.ledger.disclosures("scpa")
         assert (disclosure.columns, disclosure.rows) == (tuple(table[0]), 5)
         assert here.verified()
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["with the key", "without it"])
+def test_the_place_of_a_row_does_not_tell_of_which_site_it_is(keyed, tmp_path):
+    """Else row n of one extract is row n of another of the same round, and no key is needed to join them."""
+    files = sample_files()
+    if not keyed:
+        files = patched(files, AGREEMENT, "[site-id, district, child-", "[district, child-")
+    last_first = raw_round().iloc[::-1].reset_index(drop=True)
+    with space(tmp_path) as here:
+        stores = here.stores(files)
+        ref, _ = pipeline.admit(last_first, DATASET, Stage.COLLECTED, "7", stores)
+        ref, _ = pipeline.admit(get_table(stores.restricted, ref), DATASET, Stage.CLEANED, "7", stores)
+        pipeline.share(ref, LOW, stores)
+        (message,) = here.messages()
+        parts = attachments(message)
+        [headers, *rows] = opened(here, parts["data.xlsx"], "data.xlsx", "excel-email")
+        assert ("Site ID" in headers) is keyed
+        assert rows == sorted(rows, reverse=keyed)
+        assert len(rows) == 5
 
 
 def test_each_focal_point_of_a_pathway_gets_a_message_and_a_password_of_its_own(tmp_path):
@@ -365,6 +386,45 @@ def test_the_first_of_the_month_brings_nothing_from_before_the_agreement_or_the_
         assert timeline.share_due(here.stores(newcomer)) == ()
         assert here.messages() == []
         assert len(timeline.share_due(here.stores())) == 1
+
+
+def test_a_newcomer_gets_nothing_from_before_though_a_colleague_waits_for_it(tmp_path):
+    files = patched(sample_files(), AGREEMENT, "[xyz/scpa-primary]", "[xyz/scpa-primary, xyz/scpa-secondary]")
+    files = patched(
+        files, SCPA, "+000 2000002', in_office_from: 2026-01-01", "+000 2000002', in_office_from: 2026-11-30"
+    )
+    with space(tmp_path) as here:
+        admitted(here.stores(files))
+        here.clock.on(days=9)
+        (sending,) = timeline.share_due(here.stores(files))
+        assert sending.dispatch.focal_point == "xyz/scpa-primary"
+        assert timeline.share_due(here.stores(files)) == ()
+        assert len(here.messages()) == 1
+        both = pipeline.share(admitted(here.stores(files), round_="8"), LOW, here.stores(files))
+        assert [each.dispatch.focal_point for each in both] == ["xyz/scpa-primary", "xyz/scpa-secondary"]
+
+
+def test_people_are_those_in_office_on_the_day_that_is_decided_upon(tmp_path):
+    """Midnight comes while it is decided, and with it the end of the primary's office."""
+    leaving = patched(
+        sample_files(),
+        SCPA,
+        "in_office_from: 2026-01-01, in_office_until: 2027-12-31",
+        "in_office_from: 2026-01-01, in_office_until: 2026-11-22",
+    )
+    evening = datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC)
+    with space(tmp_path) as here:
+        stores = here.stores(leaving)
+        ref = admitted(stores)
+        asked = []
+
+        def at_midnight() -> datetime:
+            asked.append(1)
+            return evening + timedelta(seconds=len(asked) - 1)
+
+        (sending,) = pipeline.share(ref, LOW, replace(stores, now=at_midnight))
+        decided = stores.ledger.decisions()[-1].record.as_of
+        assert (decided, sending.dispatch.focal_point) == (date(2026, 11, 23), "xyz/scpa-secondary")
 
 
 def test_a_table_that_is_refused_holds_up_no_other(tmp_path):

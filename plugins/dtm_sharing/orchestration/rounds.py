@@ -32,6 +32,9 @@ def classified(dataset: str, *, stage: str, **task_options: Any) -> Callable[[Ca
     columns named as declared. What it returns is kept in the restricted store, tagged with levels; only
     a reference goes through XCom. The round is the run's partition key, or its parameter ``round``.
 
+    A column that the dataset does not declare is named by its position in what is kept, for its header may
+    be a cell's: ``column 5 (unknown)``. Leave out in the function for ``collected`` what is not declared.
+
     Args:
         dataset: id of the dataset in the policy files, e.g. ``npl/site-assessment``.
         stage: ``collected`` (Secret columns of the dataset's list are dropped) or ``cleaned``.

@@ -66,13 +66,16 @@ def read_table(path: Path, dataset: Dataset) -> Table:
     columns = source.below(row, len(names))
     while names and not names[-1] and _is_blank(columns[-1]):
         names, columns = names[:-1], columns[:-1]
-    headers = _headers(names, dataset, str(path))
+    headers = _headers(names, dataset, str(path), keep_unknown=True)
     _refuse_second_header(path, columns, headers, dataset)
     return Table(_frame(columns, headers), headers, whole=row == dataset.header_row)
 
 
 def name_columns(frame: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, tuple[Header, ...]]:
     """Name the columns of a frame by ``Header.key``; they may be keys already, or headers as in the file.
+
+    What no declaration knows is named by its position alone, ``column 5 (unknown)``: the author of the frame
+    may have made headers of cells, as ``get_dummies`` and ``pivot`` do.
 
     Raises:
         TableUnreadable: it is no pandas frame, or two of its columns cannot be told apart.
@@ -83,7 +86,7 @@ def name_columns(frame: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, t
         raise TableUnreadable(
             f"The table of {dataset.id} is a {type(frame).__name__}: return a pandas DataFrame instead"
         )
-    headers = _headers([str(name) for name in frame.columns], dataset, f"The table of {dataset.id}")
+    headers = _headers_of(frame, dataset, keep_unknown=False)
     return frame.set_axis([header.key for header in headers], axis="columns"), headers
 
 
@@ -99,12 +102,15 @@ def profile_frame(  # noqa: PLR0913 - each of the last is a fact that the frame 
 ) -> TableProfile:
     """What a decision may know of a frame; its columns are keys or headers as in the file.
 
+    They are kept as they are: an author's frame goes through ``name_columns`` first. What was declared when
+    that was done, and is no more, is known by its name.
+
     Every cell is looked at for what it says of the grain (``detect.grain_evidence``); none is kept.
 
     Raises:
         TableUnreadable: as ``name_columns``.
     """
-    headers = _headers([str(name) for name in frame.columns], dataset, f"The table of {dataset.id}")
+    headers = _headers_of(frame, dataset, keep_unknown=True)
     named = frame.set_axis([header.key for header in headers], axis="columns")
     declared = replace(dataset, grain=aggregated_to or dataset.grain)
     evidence = detect.grain_evidence(named, declared, _identifying(policy, dataset, headers))
@@ -225,9 +231,14 @@ def _refuse_second_header(
                 )
 
 
-def _headers(names: Sequence[str], dataset: Dataset, table: str) -> tuple[Header, ...]:
+def _headers_of(frame: pd.DataFrame, dataset: Dataset, *, keep_unknown: bool) -> tuple[Header, ...]:
+    names = [str(name) for name in frame.columns]
+    return _headers(names, dataset, f"The table of {dataset.id}", keep_unknown=keep_unknown)
+
+
+def _headers(names: Sequence[str], dataset: Dataset, table: str, *, keep_unknown: bool) -> tuple[Header, ...]:
     try:
-        return identify(names, dataset)
+        return identify(names, dataset, keep_unknown=keep_unknown)
     except TableUnreadable as error:
         raise TableUnreadable(f"{table}: {error}") from error
 
@@ -491,9 +502,7 @@ def _only_sheet(path: Path, book: Any) -> str:
     if len(visible) == 1:
         return str(visible[0])
     if visible:
-        raise TableUnreadable(
-            f"{path}: there are {len(visible)} sheets ({', '.join(visible)}); keep the one with the table"
-        )
+        raise TableUnreadable(f"{path}: there are {len(visible)} visible sheets; keep the one with the table")
     hidden = "only hidden sheets, which are not read" if book.sheet_names else "no sheet"
     raise TableUnreadable(f"{path}: the workbook has {hidden}")
 
