@@ -108,6 +108,7 @@ def test_commands_and_options_are_offered(there):
         ("dtm-sharing gate round.csv --dataset xyz/s", ["xyz/site-assessment"]),
         ("dtm-sharing gate round.csv --audience ", ["public", "xyz/child-protection"]),
         ("dtm-sharing gate round.csv --audience x", ["xyz/child-protection"]),
+        ("dtm-sharing explain round.csv --audience p", ["public"]),
         ("dtm-sharing audit --organization ", ["iom", "public", "scpa"]),
         ("dtm-sharing dispatch settle 0f8fad5b --by xyz/iom-s", ["xyz/iom-secondary"]),
         ("dtm-sharing password tell xyz/scpa-p", ["xyz/scpa-primary"]),

@@ -150,7 +150,7 @@ def test_listing_changes_nothing(listed, ledger):
     [
         ("arrived", "sent", "It counts as received."),
         ("not-arrived", "not-arrived", "The next run of its pathway sends it again"),
-        ("cancelled", "cancelled", "never sent"),
+        ("cancelled", "to-recall", "counts as held until `dispatch recall`"),
     ],
 )
 def test_a_finding_is_recorded_and_says_what_comes_next(settle, ledger, listed, finding, state, shown):
@@ -171,7 +171,7 @@ def test_audit_shows_what_was_voided_as_such(settle, ledger, cli, path, policies
     answer = cli(
         "audit", "--organization", "scpa", "--ledger", path, "--policies", policies, "--format", "json"
     )
-    assert sorted(each["state"] for each in answer.json) == ["cancelled", "not-arrived"]
+    assert sorted(each["state"] for each in answer.json) == ["not-arrived", "to-recall"]
 
 
 def test_the_reason_is_in_no_entry(settle, ledger, path):

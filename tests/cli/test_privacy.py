@@ -27,6 +27,8 @@ QUESTIONS = [
     ("explain", "--column", "Security provider"),
     ("explain", "--column", "If other, please specify"),
     ("explain", "--column", "none such"),
+    ("explain", "--column", "5", "--audience", "public"),
+    ("explain", "--column", "7", "--audience", "xyz/child-protection", "--stage", "cleaned"),
 ]
 
 

@@ -21,6 +21,7 @@ from support.policies import (
     OVERLAY,
     PROTECTION,
     RELATIONS,
+    REQUEST,
     SCPA,
     WAIVER,
     patched,
@@ -331,8 +332,16 @@ def test_simulate_passes_over_what_was_recalled(cli, ledger, path, tmp_path):
     assert cli("simulate", new, "--ledger", path, "--as-of", "2026-11-22").code == 2
     [held] = ledger.disclosures()
     ledger.recall(held.key, COORDINATOR, "Taken down; nobody had fetched it", MORNING + timedelta(hours=1))
-    answer = cli("simulate", new, "--ledger", path, "--as-of", "2026-11-22")
+    usual = ("simulate", new, "--ledger", path, "--as-of", "2026-11-22")
+    answer = cli(*usual)
     assert (answer.code, answer.out[:15]) == (0, "0 extracts held")
+    assert answer.out.endswith("\n\n1 more extract was recalled, so not judged.\n")
+    assert [cli(*usual, "--format", "json").json[each] for each in ("judged", "recalled")] == [0, 1]
+    decide(ledger, sample_policy(), HARMLESS, PUBLIC, MORNING, round_="8")
+    [again] = [each for each in ledger.disclosures() if each.key != held.key]
+    assert cli(*usual).code == 2
+    ledger.recall(again.key, COORDINATOR, "Taken down, too", MORNING + timedelta(hours=2))
+    assert "2 more extracts were recalled, so not judged." in cli(*usual).out
 
 
 def test_simulate_as_of_a_day_sees_what_had_left_by_its_end(cli, ledger, path, policies):
@@ -367,6 +376,27 @@ def test_simulate_with_something_refused_and_something_undecided_is_a_refusal(cl
     assert answer.code == 2
     told = "2 extracts held: 1 would be refused, 1 undecided, 0 allowed. So 2 would not leave again."
     assert unwrapped(answer.out).startswith(told)
+
+
+# ------------------------------------------------------------------------- explain, beside what they hold
+
+
+def test_explain_does_not_contradict_the_gate(cli, ledger, path, table, tmp_path):
+    """Harmless by itself, and refused beside what was published."""
+    files = patched(sample_files(), *LOOSER)
+    decide(ledger, sample_policy(files), GUARDS, PUBLIC, MORNING, round_="6")
+    folder = write_policies(tmp_path / "looser", files)
+    of = (table(SAFETY, raw=False), "--dataset", "xyz/site-assessment", "--policies", folder)
+    asked = (*of, "--as-of", "2026-11-22", "--format", "json", "--ledger", path)
+    column = ("--column", "Feelings of safety")
+    assert cli("gate", *asked, "--audience", "public").json["outcome"] == "deny"
+    alone = cli("explain", *asked, *column).json
+    assert alone["sentence"].startswith("Column 2, 'Feelings of safety', is Public, so by itself it may be")
+    assert "What an audience already holds may still keep it back" in alone["sentence"]
+    public = cli("explain", *asked, *column, "--audience", "public").json
+    assert (public["outcome"], public["column"]["level"]) == ("deny", "Confidential")
+    assert "is Confidential, and may not go to public: Together they can suggest" in public["sentence"]
+    assert "xyz/site-assessment, round 6, which is public since 2026-10-10" in public["sentence"]
 
 
 # ---------------------------------------------------------------------------------------------- replay
@@ -507,6 +537,22 @@ def test_due_lists_by_date_whom_to_tell_and_where(cli, policies):
 )
 def test_due_fails_only_if_it_is_asked_to(cli, policies, day, fail_on, code):
     assert cli("due", "--policies", policies, "--as-of", day, "--fail-on", fail_on).code == code
+
+
+def test_due_and_validate_name_an_agreement_that_rests_on_a_request_that_was_revoked(cli, tmp_path):
+    before = "state: approved\n"
+    files = patched(sample_files(), REQUEST, before, "state: revoked\nreason: It was passed on\n")
+    folder = write_policies(tmp_path / "revoked", files)
+    said = "The data access request is revoked, not approved, so xyz/child-protection sends nothing"
+    answer = cli("due", "--policies", folder, "--as-of", "2026-11-22", "--fail-on", "lapsed")
+    assert answer.code == 4
+    assert "2026-09-30, lapsed: request xyz/child-protection-request" in unwrapped(answer.out)
+    assert said in unwrapped(answer.out)
+    answer = cli("validate", folder, "--as-of", "2026-11-22", "--format", "json")
+    assert answer.code == 0
+    [one] = answer.json["findings"]
+    assert one["rule"] == "request-lapsed"
+    assert f"xyz/child-protection-request: {said}" in one["sentence"]
 
 
 def test_due_as_json_says_what_has_lapsed(cli, policies):

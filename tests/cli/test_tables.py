@@ -273,7 +273,7 @@ def test_explain_begins_with_a_sentence_and_ends_in_rules_with_their_place(judge
 def test_explain_as_json_has_the_column_and_the_sentence(judge, table):
     found = judge("explain", table(), "--column", "Site ID", "--format", "json").json
     assert (found["column"]["position"], found["column"]["level"]) == (1, "Public")
-    assert found["sentence"].startswith("Column 1, 'Site ID', is Public, so it may be published: ")
+    assert found["sentence"].startswith("Column 1, 'Site ID', is Public, so by itself it may be published: ")
 
 
 @pytest.mark.parametrize(
@@ -545,7 +545,9 @@ def waived(policies):
 def test_a_waiver_is_marked_wherever_it_relaxed_something(judge, table, waived):
     columns = ("Site ID", "Feelings of safety")
     page = judge("classify", table(columns, raw=False)).out
-    assert next(each for each in page.splitlines() if "with a waiver" in each).startswith("2  Public")
+    row = " ".join(page.split("\n2  ")[1].split("\n\n")[0].split())
+    assert row.startswith("Public Feelings of safety ")
+    assert "".join(row.split()).endswith("xyz/overlays/tense.yaml:10,waivedbyxyz/published")
     reason = judge("classify", table(columns, raw=False), "--format", "json").json["columns"][1]["reasons"][0]
     assert (reason["rule"], reason["level"], reason["waiver"]) == (
         "indicator:feelings-of-safety@site",
@@ -672,7 +674,7 @@ def explained(cli, policies):
 def test_explain_without_a_file_judges_the_declared_column_alone(explained):
     answer = explained("--column", "Feelings of safety", "--format", "json")
     assert answer.code == 0  # the relation with who provides security has no part in it
-    assert answer.json["sentence"].startswith("Column 'Feelings of safety', alone, is Public, so it may be")
+    assert answer.json["sentence"].startswith("Column 'Feelings of safety', alone, is Public, so by its")
     assert answer.json["column"]["position"] == 1
     confidential = explained("--column", "Security provider: If other, please specify")
     assert "alone, is Confidential" in " ".join(confidential.out.split())
@@ -683,3 +685,86 @@ def test_explain_without_a_file_knows_the_declared_columns_only(explained):
     assert (answer.code, answer.out) == (1, "")
     assert "Shoe size" in answer.err
     assert explained("--column", "If other, please specify").code == 1  # which of the two?
+
+
+# ------------------------------------------------------------------------------- explain, for an audience
+
+
+def said(answer):
+    return " ".join(answer.json["sentence"].split())
+
+
+def test_explain_says_of_what_is_not_secret_that_it_judges_the_table_by_itself(judge, table):
+    held = "What an audience already holds may still keep it back: ask of a file, with --audience."
+    for name, more in (("Site ID", True), ("Child-headed households", True), ("Site manager phone", False)):
+        answer = judge("explain", table(), "--column", name, "--format", "json")
+        assert said(answer).endswith(held) is more
+        assert (answer.json["audience"], answer.json["outcome"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "options", "begins"),
+    [
+        ("Feelings of safety", (), "is Confidential, and may not go to public: Together they can suggest"),
+        ("Site manager phone", (), "is Secret, and may not go to public: Telephone number"),
+        ("Site ID", (), "is Public: Site identifier"),
+    ],
+)
+def test_explain_for_an_audience_answers_as_the_gate_decides(judge, table, column, options, begins):
+    asked = ("--audience", "public", "--holds-nothing", "--format", "json", *options)
+    answer = judge("explain", table(), "--column", column, *asked)
+    assert (answer.code, answer.json["audience"], answer.json["outcome"]) == (0, "public", "deny")
+    assert f"{column!r}, {begins}" in said(answer)
+    assert "by itself" not in said(answer)
+    refused = [each["column"] for each in judge("gate", table(), *asked).json["refused"]]
+    assert ("may not go to public:" in said(answer)) is (column in refused)
+
+
+def test_explain_of_a_column_that_nothing_refuses_says_what_else_is_refused(judge, table):
+    asked = ("--audience", "public", "--holds-nothing", "--format", "json")
+    told = said(judge("explain", table(), "--column", "Site ID", *asked))
+    assert told.endswith("Nothing refuses it to public, but 5 other columns of the table may not go.")
+    alone = judge("explain", table(HARMLESS, raw=False), "--column", "Site ID", *asked)
+    assert (alone.code, alone.json["outcome"]) == (0, "allow")
+    assert "'Site ID', is Public, and may go to public with this table: Site identifier" in said(alone)
+
+
+def test_explain_for_a_pathway_knows_what_was_agreed_and_at_which_stage(judge, table):
+    asked = ("--audience", "xyz/child-protection", "--format", "json", "--column", "District")
+    file = table(AGREED, raw=False)
+    low = judge("explain", file, *asked, "--stage", "cleaned")
+    assert (low.code, low.json["audience"]) == (0, "xyz/child-protection/low")
+    assert "may go to xyz/child-protection/low with this table" in said(low)
+    medium = judge("explain", file, *asked, "--urgency", "medium")
+    assert "may not go to xyz/child-protection/medium: Not agreed" in said(medium)
+    early = judge("explain", file, *asked, "--stage", "collected")
+    assert (early.code, [each["kind"] for each in early.json["gaps"]]) == (4, ["stage-not-reached"])
+    assert "does not go to xyz/child-protection/low, since the table has 1 gap: Pathway" in said(early)
+    assert "Missing: 1 gap" in judge("explain", file, *asked[:2], *asked[4:], "--stage", "collected").out
+
+
+def test_explain_without_a_ledger_does_not_know_what_they_hold(judge, table):
+    file = table(("Site ID", "Feelings of safety"), raw=False)
+    asked = ("--audience", "public", "--column", "Feelings of safety", "--format", "json")
+    answer = judge("explain", file, *asked)
+    assert (answer.code, [each["kind"] for each in answer.json["gaps"]]) == (4, ["holdings-unknown"])
+    assert "does not go to public, since the table has 1 gap: What this audience already holds" in said(
+        answer
+    )
+
+
+@pytest.mark.parametrize("option", [("--holds-nothing",), ("--urgency", "low"), ("--stage", "cleaned")])
+def test_what_is_known_of_an_audience_needs_one(judge, table, explained, option):
+    answer = judge("explain", table(), "--column", "1", *option)
+    assert (answer.code, answer.out) == (1, "")
+    assert "name it with --audience" in answer.err
+    without_a_file = explained("--column", "Site ID", "--audience", "public")
+    assert (without_a_file.code, without_a_file.out) == (1, "")
+    assert "name its FILE" in without_a_file.err
+
+
+def test_explain_holds_nothing_against_a_ledger(judge, table, tmp_path):
+    asked = ("--audience", "public", "--holds-nothing", "--ledger", tmp_path / "ledger.db")
+    answer = judge("explain", table(), "--column", "1", *asked)
+    assert (answer.code, answer.out) == (1, "")
+    assert "contradict each other" in answer.err

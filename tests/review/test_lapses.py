@@ -223,7 +223,47 @@ def test_a_request_ends_unmissed_with_the_agreement_that_rests_on_it():
     }
     assert [each.kind for each in due(lasting(**both))] == ["agreement"]
     revoked = {"state": RequestState.REVOKED, "validity": until(date(2026, 6, 30))}
-    assert due(lasting(request=revoked)) == ()
+    ended = {"validity": until(date(2026, 6, 14))}
+    assert [each.kind for each in due(lasting(request=revoked, agreement=ended))] == ["agreement"]
+
+
+@pytest.mark.parametrize("state", [each for each in RequestState if each is not RequestState.APPROVED])
+def test_an_agreement_in_force_on_a_request_that_is_not_approved_is_told(state):
+    [found] = due(lasting(request={"state": state, "decided_on": date(2026, 5, 4)}))
+    assert (found.kind, found.id, found.on) == ("request", "tst/request", date(2026, 5, 3))
+    assert found.sentence.startswith(
+        f"The data access request is {state}, not approved, so tst/partner sends nothing: "
+    )
+    assert found.has_lapsed(DAY)
+    assert found.who == ("primary of iom", "primary of partner")
+    # An agreement that is not in force sends nothing anyway.
+    for span in (until(date(2027, 1, 1), date(2026, 8, 1)), until(date(2026, 6, 14))):
+        made = due(lasting(request={"state": state}, agreement={"validity": span}))
+        assert "request" not in [each.kind for each in made]
+
+
+@pytest.mark.parametrize(
+    ("dates", "first"),
+    [
+        ({"decided_on": date(2026, 6, 16)}, "2026-06-16"),
+        ({"validity": until(date(2026, 12, 31), date(2026, 7, 1))}, "2026-07-01"),
+        ({"decided_on": None}, "9999-12-31"),
+        ({"validity": None}, "9999-12-31"),
+    ],
+)
+def test_so_is_one_on_a_request_that_is_approved_only_later(dates, first):
+    [found] = due(lasting(request=dates))
+    assert f"is not approved before {first}, so tst/partner sends nothing" in found.sentence
+    assert found.on == date(2025, 12, 31)
+    assert due(lasting(request={"decided_on": DAY})) == ()
+
+
+def test_an_approval_that_has_ended_is_told_once():
+    assert kinds(lasting(request={"validity": until(date(2026, 6, 1))})) == [
+        ("request", "tst/request", date(2026, 6, 1))
+    ]
+    expired = {"state": RequestState.EXPIRED, "validity": until(date(2026, 6, 1))}
+    assert kinds(lasting(request=expired)) == [("request", "tst/request", date(2026, 6, 1))]
 
 
 def test_an_operation_without_datasets_may_end():

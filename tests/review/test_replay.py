@@ -45,9 +45,9 @@ def run(path, **options):
         asked.append(digest)
         return policies.parse(ledger.policy_files(digest))
 
-    def held_by(organization, size):
+    def held_by(organization, size, people):
         holders.add(organization)
-        return ledger.held(organization, before=size).holdings
+        return ledger.held(organization, size, people).holdings
 
     recorded = ledger.decisions()
     found = list(replay(recorded, policy_of, held_by, **options))
@@ -200,7 +200,7 @@ def test_another_answer_of_the_engine_is_found(filled, monkeypatch):
 def test_holdings_that_cannot_be_read_are_a_difference_and_no_agreement(filled):
     ledger = Ledger(filled, create=False)
 
-    def unreadable(_organization, _size):
+    def unreadable(_organization, _size, _people):
         raise StoreFailed("the ledger cannot be read")
 
     recorded = ledger.decisions()[:3]

@@ -161,8 +161,29 @@ def test_what_nobody_holds_any_more_is_neither_judged_nor_held(state):
     assert again(rules_of(relations=[PAIR]), *past) == [(2, Verdict.ALLOWED)]
 
 
+def test_a_waiver_of_one_dataset_covers_no_like_table_of_another():
+    """Both hold the same indicators by the same grain, and only the second keeps the third table back."""
+    others = [
+        rules.dataset([rules.column("site"), rules.column("safety")], id=each)
+        for each in ("tst/two", "tst/three")
+    ]
+    pair = replace(PAIR, level=Level.CONFIDENTIAL)
+    waiver = rules.waiver("relation:pair", datasets=(rules.DATASET, "tst/two"))
+    new = rules_of(datasets=others, relations=[pair], waivers=[waiver])
+    two = published(1, "site", "safety", dataset="tst/two")
+    three = published(2, "site", "safety", dataset="tst/three")
+    assert again(new, two, published(3, "site", "armed"))[-1] == (3, Verdict.ALLOWED)
+    assert again(new, two, three, published(3, "site", "armed"))[-1] == (3, Verdict.REFUSED)
+
+
 @pytest.mark.parametrize(
-    "state", [DispatchState.SENDING, DispatchState.OUTCOME_UNKNOWN, DispatchState.ACKNOWLEDGED]
+    "state",
+    [
+        DispatchState.SENDING,
+        DispatchState.OUTCOME_UNKNOWN,
+        DispatchState.ACKNOWLEDGED,
+        DispatchState.TO_RECALL,
+    ],
 )
 def test_what_they_may_hold_counts(state):
     past = [sent(1, "site", "safety", state=state), sent(2, "site", "armed")]

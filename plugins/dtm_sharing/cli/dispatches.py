@@ -22,7 +22,7 @@ from dtm_sharing.cli.options import (
 from dtm_sharing.cli.records import check_known
 from dtm_sharing.cli.terminal import emit, emit_data, plain
 from dtm_sharing.errors import UsageProblem
-from dtm_sharing.model import IOM, PUBLIC, Disclosure, Finding, Role, country_of
+from dtm_sharing.model import IOM, PUBLIC, Disclosure, DispatchState, Finding, Role, country_of
 
 if TYPE_CHECKING:
     from dtm_sharing.model import FocalPoint, Policy
@@ -37,6 +37,7 @@ _NEXT = {
     Finding.NOT_ARRIVED: "The next run of its pathway sends it again, under another key: clear the task.",
     Finding.CANCELLED: "This extract is never sent to that person.",
 }
+_MAY_HAVE_IT = "It may have left, so it counts as held until `dispatch recall` says that no copy is left."
 _RECALLED = "No relation is judged by it any more. `audit` goes on showing it, as recalled."
 _WAS_PUBLIC = (
     "Copies of what was public may be anywhere: this records who answers for it, and takes no file away."
@@ -115,7 +116,7 @@ def settle(  # noqa: PLR0913, PLR0917 - the options of a command
 
     KEY is its key, or the reference in the subject of the mail, which is how the key begins. It may be of
     unknown outcome, failed, waiting, or cut off while it was sent. What is settled is settled: this cannot be
-    taken back.
+    taken back. What is cancelled and may have left counts as held until it is recalled.
     """
     person = _ours(load_policy(policies), by)
     ledger = open_ledger(path)
@@ -124,6 +125,8 @@ def settle(  # noqa: PLR0913, PLR0917 - the options of a command
     state = ledger.settle(before.dispatch.key, found, person, reason, moment())
     emit(plain(f"{before.dispatch.key} to {before.dispatch.focal_point}: {before.state}, now {state}."))
     emit(_NEXT[found])
+    if state is DispatchState.TO_RECALL:
+        emit(_MAY_HAVE_IT)
 
 
 @dispatch.command(

@@ -202,7 +202,7 @@ def bundle(ledger: Ledger, digest: str) -> Policy:
     return policy.parse(ledger.policy_files(digest))
 
 
-def holdings(path: Path | None, organization: str, as_of: date) -> Sequence[Holding] | None:
+def holdings(path: Path | None, organization: str, as_of: date, policy: Policy) -> Sequence[Holding] | None:
     """What an organization and the public held at the end of a day; None: no ledger is known.
 
     Raises:
@@ -216,7 +216,7 @@ def holdings(path: Path | None, organization: str, as_of: date) -> Sequence[Hold
     ):
         ledger = open_ledger(path)
         before = ledger.size_on(as_of) if as_of < today() else None
-        return ledger.held(organization, before).holdings
+        return ledger.held(organization, before, policy.people_of(organization)).holdings
 
 
 def in_office(person: FocalPoint) -> FocalPoint:

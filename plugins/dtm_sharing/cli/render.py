@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Table A's disclosure protocols, in half a sentence.
 MEANING = {
-    Level.PUBLIC: "so it may be published",
+    Level.PUBLIC: "so by itself it may be published",
     Level.CONFIDENTIAL: "so it leaves only under an agreement, encrypted, to a named focal point",
     Level.SECRET: "so it goes nowhere",
 }
@@ -80,10 +80,13 @@ def classification(judged: Classification, dataset: Dataset, told: str | None = 
 
 
 def _strictest_rule(column: ColumnLevel) -> str:
+    """Where it stands, and each rule that would be stricter without its waiver."""
     if not column.reasons:
         return "no rule knows it"
-    waived = any(each.waiver for each in column.reasons)
-    return f"{column.reasons[0].source}{', with a waiver' if waived else ''}"
+    strictest = column.reasons[0]
+    waived = [each for each in column.reasons if each.waiver]
+    alone = [] if waived and waived[0].level is strictest.level else [str(strictest.source)]
+    return "; ".join([*alone, *(f"{each.source}, waived by {each.waiver}" for each in waived)])
 
 
 def _finer(page: Console, judged: Classification, dataset: Dataset) -> None:
@@ -216,12 +219,14 @@ def ranges(positions: Iterable[int]) -> str:
 
 
 def explanation(
-    judged: Classification,
+    of: Classification | Decision,
     column: ColumnLevel,
     sentence: str,
     missing: Sequence[Gap],
     told: str | None = None,
 ) -> None:
+    """Of a column of a table by itself, or as it was decided for an audience."""
+    judged = of.classification if isinstance(of, Decision) else of
     with _page() as page:
         _line(page, sentence, "bold")
         for each in column.reasons:
@@ -229,10 +234,10 @@ def explanation(
             _heading(page, f"{each.level.label}: {each.rule}{waived}", _COLOURS[each.level])
             _item(page, each.why)
             _item(page, str(each.source), mark="")
-        if column.level is not None:
+        if column.level is not None or isinstance(of, Decision):
             _missing(page, missing)
-        _ending(page, judged.notices)
-        _basis(page, judged, judged.expires, told)
+        _ending(page, of.notices)
+        _basis(page, judged, of.expires, told)
 
 
 # ------------------------------------------------------------------------------------------------- audit

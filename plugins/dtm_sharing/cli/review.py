@@ -116,18 +116,21 @@ def simulate(new: str, path: Path | None, as_of: date | None, form: str) -> int:
     """Judge every publication and dispatch of the ledger again under NEW.
 
     In the order in which they left, each beside what its recipient held by then. NEW is a policy folder, or
-    ledger:DIGEST. What cannot be decided, e.g. a column that NEW does not declare, is listed apart.
+    ledger:DIGEST. What cannot be decided, e.g. a column that NEW does not declare, is listed apart. What was
+    recalled is counted and not judged.
 
     Exit code 2 if something that is held would be refused, 4 if nothing would, but something is undecided:
     that would not leave either.
     """
+    from dtm_sharing.model import DispatchState
     from dtm_sharing.review.simulation import Verdict
     from dtm_sharing.review.simulation import simulate as judge
 
     policy, day = _policy(new, path), as_of or today()
     past = [each for each in open_ledger(path).disclosures() if each.sent_at.date() <= day]
     found = judge(policy, past, day, _progress("judged"))
-    pages.simulation(policy, day, found, form)
+    recalled = sum(each.state is DispatchState.RECALLED for each in past)
+    pages.simulation(policy, day, found, recalled, form)
     verdicts = {each.verdict for each in found}
     if Verdict.REFUSED in verdicts:
         return REFUSED
@@ -162,7 +165,7 @@ def replay(path: Path | None, since: date | None, form: str) -> int:
         again(
             recorded,
             lambda digest: bundle(ledger, digest),
-            lambda organization, size: ledger.held(organization, before=size).holdings,
+            lambda organization, size, people: ledger.held(organization, size, people).holdings,
             _progress("made again"),
         )
     )
@@ -216,10 +219,10 @@ def due(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """List what lapses soon or has lapsed, by date, with the title of who has to act.
 
-    Assessments, waivers, overlays, operations, agreements, requests, focal points who leave without a
-    successor, and passwords, whose ages are read from DTM_SHARING_CREDENTIALS without their secret. What has
-    ended and has a successor is not listed; nor is a waiver or an overlay that ended longer ago than it looks
-    ahead.
+    Assessments, waivers, overlays, operations, agreements, requests, also those that were never approved and
+    that an agreement in force rests on; focal points who leave without a successor, and passwords, whose ages
+    are read from DTM_SHARING_CREDENTIALS without their secret. What has ended and has a successor is not
+    listed; nor is a waiver or an overlay that ended longer ago than it looks ahead.
     """
     from dtm_sharing.review.lapses import ROTATE_AFTER, lapses
 

@@ -249,12 +249,14 @@ def _text(source: Source | None) -> str | None:
 # ------------------------------------------------------------------------------------------------ simulate
 
 
-def simulation(policy: Policy, as_of: date, found: Sequence[Rejudged], form: str) -> None:
+def simulation(policy: Policy, as_of: date, found: Sequence[Rejudged], recalled: int, form: str) -> None:
+    """``recalled``: how many more left and are not judged, since nobody is to have them any more."""
     if form == "json":
         shown = {
             "policy_digest": policy.digest,
             "as_of": as_of.isoformat(),
             "judged": len(found),
+            "recalled": recalled,
             "refused": [_rejudged(each) for each in found if each.verdict is Verdict.REFUSED],
             "undecided": [_rejudged(each) for each in found if each.verdict is Verdict.UNDECIDED],
         }
@@ -268,6 +270,10 @@ def simulation(policy: Policy, as_of: date, found: Sequence[Rejudged], form: str
     if counts[Verdict.UNDECIDED]:
         title += f" So {counts[Verdict.REFUSED] + counts[Verdict.UNDECIDED]:,} would not leave again."
     sections: list[tuple[str, Iterable[tuple[str, Mapping[str, str]]]]] = [(title, ())]
+    if recalled:
+        verb = "was" if recalled == 1 else "were"
+        more = f"{render.many(recalled, 'more extract')} {verb} recalled, so not judged."
+        sections.append((more, ()))
     for verdict, title in ((Verdict.REFUSED, "Would be refused"), (Verdict.UNDECIDED, "Undecided")):
         those = [each for each in found if each.verdict is verdict]
         those.sort(key=lambda each: (each.disclosure.organization, each.disclosure.entry))

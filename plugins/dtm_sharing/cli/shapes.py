@@ -112,19 +112,24 @@ def decision(
 
 
 def explanation(
-    judged: Classification,
+    of: Classification | Decision,
     explained: ColumnLevel,
     sentence: str,
     missing: Sequence[Gap],
     told: str | None = None,
 ) -> dict[str, Any]:
+    """``audience`` and ``outcome`` null: the table was judged by itself, for nobody."""
+    decided = of if isinstance(of, Decision) else None
+    judged = of.classification if isinstance(of, Decision) else of
     return {
         "dataset": judged.dataset,
         **_grain(judged),
+        "audience": None if decided is None else str(decided.audience),
+        "outcome": None if decided is None else str(decided.outcome),
         "sentence": sentence,
         "column": column(explained),
         "gaps": gaps(missing),
-        **_relied_upon(judged, judged.expires, told),
+        **_relied_upon(judged, of.expires, told),
     }
 
 

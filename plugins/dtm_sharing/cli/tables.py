@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,7 @@ from dtm_sharing.cli import render, shapes
 from dtm_sharing.cli.options import Basis, basis, holdings, judging, type_path
 from dtm_sharing.cli.terminal import emit_data
 from dtm_sharing.errors import GateDenied, Undecided, UsageProblem
-from dtm_sharing.model import PUBLIC, Audience, ColumnLevel, Gap, Outcome, Stage, Urgency
+from dtm_sharing.model import PUBLIC, Audience, ColumnLevel, Gap, Level, Outcome, Stage, Urgency
 
 if TYPE_CHECKING:
     from dtm_sharing.model import Classification, Dataset, Decision, Holding, Policy
@@ -23,6 +23,43 @@ UNDECIDED = Undecided.exit_code
 _CODES = {Outcome.ALLOW: 0, Outcome.DENY: GateDenied.exit_code, Outcome.UNDECIDED: UNDECIDED}
 
 _table = click.argument("file", type=type_path)
+
+
+def _asking(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options that say for whom a table is judged, and what is known of that."""
+
+    def options(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            click.option(
+                "--holds-nothing",
+                is_flag=True,
+                help="Judge as if this audience, and the public, held nothing yet.",
+            ),
+            click.option(
+                "--stage",
+                type=click.Choice([str(each) for each in Stage]),
+                help="How far its cleaning has come. Low urgency asks for `cleaned`. [default: not known]",
+            ),
+            click.option(
+                "--urgency",
+                type=click.Choice([str(each) for each in Urgency]),
+                help="Which pathway of the agreement. [default: low]",
+            ),
+            click.option(
+                "--audience",
+                required=required,
+                metavar="public|AGREEMENT",
+                help="Everyone, or the id of an agreement.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return options
+
+
+def _audience(name: str, urgency: str | None) -> Audience:
+    return PUBLIC if name == str(PUBLIC) else Audience(name, Urgency(urgency or Urgency.LOW))
 
 
 @click.command(epilog="\b\nExample:\n  dtm-sharing classify round.csv --dataset npl/site-assessment")
@@ -67,30 +104,13 @@ class Beside(click.ParamType[tuple[str, Path]]):
     short_help="Decide whether FILE may go to an audience.",
     epilog="\b\nExample:\n  dtm-sharing gate round.csv --dataset npl/site-assessment --audience public",
 )
-@click.option(
-    "--audience", required=True, metavar="public|AGREEMENT", help="Everyone, or the id of an agreement."
-)
-@click.option(
-    "--urgency",
-    type=click.Choice([str(each) for each in Urgency]),
-    default=str(Urgency.LOW),
-    show_default=True,
-    help="Which pathway of the agreement.",
-)
-@click.option(
-    "--stage",
-    type=click.Choice([str(each) for each in Stage]),
-    help="How far its cleaning has come. Low urgency asks for `cleaned`. [default: not known]",
-)
+@_asking(required=True)
 @click.option(
     "--beside",
     type=Beside(),
     metavar="ID=FILE",
     multiple=True,
     help="Another table that leaves with it, by dataset and file; for each one.",
-)
-@click.option(
-    "--holds-nothing", is_flag=True, help="Judge as if this audience, and the public, held nothing yet."
 )
 @judging
 @_table
@@ -99,7 +119,7 @@ def gate(  # noqa: PLR0913 - one parameter per option
     file: Path,
     dataset_id: str,
     audience: str,
-    urgency: str,
+    urgency: str | None,
     stage: str | None,
     beside: tuple[tuple[str, Path], ...],
     holds_nothing: bool,
@@ -113,15 +133,10 @@ def gate(  # noqa: PLR0913 - one parameter per option
     It is judged beside what they hold already, as the ledger says; without a ledger what depends on that is
     undecided. Exit code 0 allowed, 2 denied, 4 undecided; of several tables that leave together, the highest.
     """
-    if holds_nothing and path is not None:
-        raise UsageProblem("--holds-nothing and --ledger contradict each other: give one of them.")
     by = basis(policies, path, as_of)
-    asked = PUBLIC if audience == str(PUBLIC) else Audience(audience, Urgency(urgency))
-    tables = [
-        _judge(by, each, id_, None if stage is None else Stage(stage))
-        for id_, each in ((dataset_id, file), *beside)
-    ]
-    held = () if holds_nothing else holdings(path, _holder(by.policy, asked), by.as_of)
+    asked = _audience(audience, urgency)
+    tables = [_judge(by, each, id_, stage) for id_, each in ((dataset_id, file), *beside)]
+    held = _held(by, path, asked, holds_nothing=holds_nothing)
     decisions = _decide(by.policy, [judged for _, judged in tables], asked, held)
     if form == "json":
         first, *others = (shapes.decision(each, held, by.told) for each in decisions)
@@ -131,6 +146,15 @@ def gate(  # noqa: PLR0913 - one parameter per option
             [(each, dataset) for each, (dataset, _) in zip(decisions, tables, strict=True)], by.told
         )
     return max(_CODES[each.outcome] for each in decisions)
+
+
+def _held(
+    by: Basis, path: Path | None, audience: Audience, *, holds_nothing: bool
+) -> Sequence[Holding] | None:
+    """What an audience holds, as the ledger or the question says; None: nobody can say."""
+    if holds_nothing and path is not None:
+        raise UsageProblem("--holds-nothing and --ledger contradict each other: give one of them.")
+    return () if holds_nothing else holdings(path, _holder(by.policy, audience), by.as_of, by.policy)
 
 
 def _holder(policy: Policy, audience: Audience) -> str:
@@ -157,6 +181,7 @@ def _decide(
     epilog="\b\nExample:\n  dtm-sharing explain round.csv --dataset npl/site-assessment --column 13",
 )
 @click.option("--column", "name", required=True, metavar="NAME", help="Its header, or its position from 1.")
+@_asking(required=False)
 @judging
 @click.argument("file", type=type_path, required=False)
 def explain(  # noqa: PLR0913 - one parameter per option
@@ -164,6 +189,10 @@ def explain(  # noqa: PLR0913 - one parameter per option
     file: Path | None,
     dataset_id: str,
     name: str,
+    audience: str | None,
+    urgency: str | None,
+    stage: str | None,
+    holds_nothing: bool,
     policies: Path | None,
     path: Path | None,
     as_of: date | None,
@@ -171,24 +200,38 @@ def explain(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Say in one sentence why a column of FILE has its level, then which rules say so, and where they stand.
 
-    Without FILE: the declared column alone, with nothing beside it. Exit code 4 if the column is undecided.
+    Without FILE: the declared column alone, with nothing beside it. With --audience: as `gate` decides on
+    FILE for them, beside what they hold already. Exit code 4 if the column is undecided, or FILE for them.
     """
+    if audience is None and (urgency or stage or holds_nothing):
+        raise UsageProblem(
+            "--urgency, --stage and --holds-nothing are of an audience: name it with --audience."
+        )
+    if audience is not None and file is None:
+        raise UsageProblem("What an audience may have is decided of a table: name its FILE.")
     by = basis(policies, path, as_of)
-    dataset, judged = _judge(by, file, dataset_id) if file else _declared(by, dataset_id)
+    dataset, judged = _judge(by, file, dataset_id, stage) if file else _declared(by, dataset_id)
+    decided: Decision | None = None
+    if audience is not None:
+        asked = _audience(audience, urgency)
+        held = _held(by, path, asked, holds_nothing=holds_nothing)
+        (decided,) = _decide(by.policy, [judged], asked, held)
+        judged = decided.classification
     column = find_column(judged, dataset, name)
     if file is None:
         judged, column = _alone(by, dataset, column)
-    missing = [each for each in judged.gaps if each.column in {None, column.header.key}]
-    sentence = explanation(column, missing, alone=file is None)
+    of = decided or judged
+    missing = [each for each in of.gaps if decided or each.column in {None, column.header.key}]
+    sentence = explanation(column, missing, alone=file is None) if decided is None else _for(decided, column)
     if form == "json":
-        emit_data(shapes.as_json(shapes.explanation(judged, column, sentence, missing, by.told)))
+        emit_data(shapes.as_json(shapes.explanation(of, column, sentence, missing, by.told)))
     else:
-        render.explanation(judged, column, sentence, missing, by.told)
-    return UNDECIDED if column.level is None else 0
+        render.explanation(of, column, sentence, missing, by.told)
+    return UNDECIDED if column.level is None or (decided and decided.gaps) else 0
 
 
 def _judge(
-    by: Basis, file: Path, dataset_id: str, stage: Stage | None = None
+    by: Basis, file: Path, dataset_id: str, stage: str | None = None
 ) -> tuple[Dataset, Classification]:
     from dtm_sharing.classify import classify as judge
     from dtm_sharing.classify import dataset as find
@@ -196,7 +239,8 @@ def _judge(
 
     dataset = find(by.policy, dataset_id)
     table = frames.read_table(file, dataset)
-    return dataset, judge(by.policy, frames.profile(table, by.policy, dataset, stage=stage), by.as_of)
+    reached = None if stage is None else Stage(stage)
+    return dataset, judge(by.policy, frames.profile(table, by.policy, dataset, stage=reached), by.as_of)
 
 
 def _declared(by: Basis, dataset_id: str) -> tuple[Dataset, Classification]:
@@ -225,6 +269,8 @@ def _alone(by: Basis, dataset: Dataset, column: ColumnLevel) -> tuple[Classifica
 
 
 # ------------------------------------------------------------------------------------------- one column
+
+_HELD = "What an audience already holds may still keep it back: ask of a file, with --audience."
 
 
 def find_column(judged: Classification, dataset: Dataset, name: str) -> ColumnLevel:
@@ -263,10 +309,36 @@ def _not_there(judged: Classification, dataset: Dataset, name: str) -> UsageProb
 
 
 def explanation(column: ColumnLevel, missing: list[Gap], *, alone: bool = False) -> str:
-    """The sentence that a coordinator reads first."""
+    """The sentence that a coordinator reads first. It judges the table by itself, and says so."""
     key = column.header.key
-    place = f"Column {key!r}, alone," if alone else f"Column {column.header.position}, {key!r},"
+    place = f"Column {key!r}, alone," if alone else f"{_place(column)},"
     if column.level is None:
         return f"{place} is undecided, so it goes nowhere: {' '.join(each.sentence for each in missing)}"
-    deciding = [each.why.rstrip(".") for each in column.reasons if each.level is column.level]
-    return f"{place} is {column.level.label}, {render.MEANING[column.level]}: {'; and '.join(deciding)}."
+    more = "" if column.level is Level.SECRET else f" {_HELD}"
+    return f"{place} is {column.level.label}, {render.MEANING[column.level]}: {_deciding(column)}.{more}"
+
+
+def _for(decided: Decision, column: ColumnLevel) -> str:
+    """The same as the gate decides for an audience: what it refuses or lacks is said, not what could be."""
+    level, to = render.word(column.level), decided.audience
+    place = f"{_place(column)}, is {level}"
+    refused = next((each for each in decided.refused if each.header.key == column.header.key), None)
+    if refused is not None:
+        return f"{place}, and may not go to {to}: {refused.why.removeprefix(f'{level}: ')}"
+    if decided.gaps:
+        lacking = render.many(len(decided.gaps), "gap")
+        return f"{place}, and does not go to {to}, since the table has {lacking}: {decided.gaps[0].sentence}"
+    if decided.refused:
+        others = render.many(len(decided.refused), "other column")
+        return (
+            f"{place}: {_deciding(column)}. Nothing refuses it to {to}, but {others} of the table may not go."
+        )
+    return f"{place}, and may go to {to} with this table: {_deciding(column)}."
+
+
+def _place(column: ColumnLevel) -> str:
+    return f"Column {column.header.position}, {column.header.key!r}"
+
+
+def _deciding(column: ColumnLevel) -> str:
+    return "; and ".join(each.why.rstrip(".") for each in column.reasons if each.level is column.level)

@@ -16,6 +16,7 @@ from dtm_sharing.model import (
     IOM,
     Agreement,
     Assessment,
+    DataAccessRequest,
     FocalPoint,
     Operation,
     Overlay,
@@ -140,6 +141,7 @@ def lapses(
         *_operations(day),
         *_agreements(day),
         *_requests(day),
+        *_unapproved(day),
         *_people(day),
         *_passwords(day, passwords, timedelta(days=rotate_after)),
     ]
@@ -316,6 +318,55 @@ def _requests(day: _Day) -> Iterator[Lapse]:
             yield Lapse(
                 end, "request", each.id, sentence, _both(day, each.organization, each.id), each.source
             )
+
+
+def _unapproved(day: _Day) -> Iterator[Lapse]:
+    """What agreements in force rest on although nobody approved it, or not for this day yet, or no more."""
+    for each in day.policy.requests.values():
+        missing = _not_approved(each, day.as_of)
+        resting = [
+            agreement
+            for agreement in day.policy.agreements.values()
+            if agreement.request == each.id and agreement.validity.covers(day.as_of)
+        ]
+        if missing and resting:
+            named = ", ".join(agreement.id for agreement in resting)
+            sentence = (
+                f"The data access request {missing}, so {named} sends nothing: {_REMEDIES[each.state]}."
+            )
+            end = _missed_since(each, resting, day.as_of)
+            yield Lapse(
+                end, "request", each.id, sentence, _both(day, each.organization, each.id), each.source
+            )
+
+
+_REMEDIES = {
+    RequestState.REQUESTED: "decide it",
+    RequestState.APPROVED: "wait, or mend its dates",
+    RequestState.REFUSED: "end that, or ask for a new one",
+    RequestState.EXPIRED: "ask for a new one",
+    RequestState.REVOKED: "end that, or ask for a new one",
+}
+
+
+def _not_approved(asked: DataAccessRequest, as_of: date) -> str | None:
+    """What it is instead. Of an approval that has ended, the end is told (``_requests``)."""
+    if asked.state is not RequestState.APPROVED:
+        return f"is {asked.state}, not approved"
+    begins = asked.validity.start if asked.validity else date.max
+    first = max(begins, asked.decided_on or date.max)
+    return f"is not approved before {first}" if first > as_of else None
+
+
+def _missed_since(asked: DataAccessRequest, resting: Iterable[Agreement], as_of: date) -> date:
+    """The day before the last that is known to have changed something: of a revocation nobody writes one."""
+    ended = asked.validity.until if asked.validity else None
+    known = [
+        min(each.validity.start for each in resting),
+        asked.decided_on or date.min,
+        _moved(ended, _DAY) if ended else date.min,
+    ]
+    return _moved(max(each for each in known if each <= as_of), -_DAY)
 
 
 # ---------------------------------------------------------------------------------------------- who goes

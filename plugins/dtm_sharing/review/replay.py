@@ -8,7 +8,7 @@ the question of the ledger's verification.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ from dtm_sharing.model import PUBLIC, DecisionRecord, Holding, Policy
 
 if TYPE_CHECKING:
     from dtm_sharing.stores.ledger_decisions import Recorded
+
+# What an organization held when the ledger had so many entries; by the ids of its focal points as well.
+HeldBy = Callable[[str, int, Collection[str]], Sequence[Holding]]
 
 _NOTHING = "nothing"
 
@@ -45,7 +48,7 @@ class Replayed:
 def replay(
     recorded: Sequence[Recorded],
     policy_of: Callable[[str], Policy],
-    held_by: Callable[[str, int], Sequence[Holding]],
+    held_by: HeldBy,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Iterator[Replayed]:
     """Make each decision again, in the order of the entries.
@@ -53,7 +56,7 @@ def replay(
     Args:
         recorded: as the ledger gives them.
         policy_of: the policy of a digest, from the files that the ledger keeps. Asked once for each.
-        held_by: what an organization held when the ledger had so many entries.
+        held_by: what an organization held when the ledger had so many entries, as ``Ledger.held`` asks.
         progress: told how many are done, of how many.
     """
     policies: dict[str, Policy | SharingError] = {}
@@ -81,7 +84,7 @@ def _made_again(
     policy: Policy | SharingError,
     recorded: Recorded,
     record: DecisionRecord,
-    held_by: Callable[[str, int], Sequence[Holding]],
+    held_by: HeldBy,
 ) -> list[Difference]:
     """Of an altered row, what makes it another decision; unless it holds what no row of ours does."""
     try:
@@ -93,7 +96,7 @@ def _made_again(
 
 
 def _differences(
-    policy: Policy | SharingError, record: DecisionRecord, held_by: Callable[[str, int], Sequence[Holding]]
+    policy: Policy | SharingError, record: DecisionRecord, held_by: HeldBy
 ) -> Iterator[Difference]:
     """A decision that cannot be made again differs, too: nobody can show how it came about."""
     if isinstance(policy, SharingError):
@@ -107,13 +110,11 @@ def _differences(
         yield from _unlike((), record.answer, now)
 
 
-def _decide(
-    policy: Policy, record: DecisionRecord, held_by: Callable[[str, int], Sequence[Holding]]
-) -> Mapping[str, Any]:
+def _decide(policy: Policy, record: DecisionRecord, held_by: HeldBy) -> Mapping[str, Any]:
     audience = record.audience
     holder = str(PUBLIC) if audience == PUBLIC else gate.agreement(policy, audience).organization
     labelled = classify.classify(policy, record.profile, record.as_of)
-    held = held_by(holder, record.ledger_size)
+    held = held_by(holder, record.ledger_size, policy.people_of(holder))
     return records.answer(gate.decide(policy, labelled, audience, held, classify.classify))
 
 

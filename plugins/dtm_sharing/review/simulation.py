@@ -1,7 +1,7 @@
 """What left already, judged again under a new policy: what would be refused now, and who holds it.
 
 Each publication and dispatch is judged by the engine as the table that it was, for whom it went to, beside
-what they held when it left, in the order of the ledger. What was recalled is held no more.
+what they held when it left, in the order of the ledger. What was recalled is held no more: it is not judged.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def simulate(
         beside = [one for holder in of for one in _of(holdings, holder)]
         found.append(_rejudge(rows, each, beside, as_of))
         holding = _holding(each)
-        # A relation asks for no more than this, so the first of its kind stands for all.
-        same = (holding.country, holding.grain, holding.indicators)
+        # A relation and its waivers ask for no more than this, so the first of its kind stands for all.
+        same = (holding.dataset, holding.grain, holding.indicators)
         holdings.setdefault(each.organization, {}).setdefault(same, holding)
     progress(len(held), len(held))
     return tuple(found)
