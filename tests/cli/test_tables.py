@@ -604,6 +604,7 @@ def test_every_form_is_named_also_the_sums_by_a_coarser_grain(judge, table, poli
 """
     files = patched(sample_files(), GENERAL, "    title: Displaced individuals\n", few)
     files = patched(files, GENERAL, "    title: District\n", "    title: District\n    identifies: admin2\n")
+    files = patched(files, GENERAL, "  - id: site-id\n", "  - id: site-id\n    identifies: site\n")
     write_policies(policies, files)
     options = ("--audience", "public", "--holds-nothing")
     answer = judge("gate", table(HARMLESS, raw=False), *options, "--format", "json")

@@ -170,11 +170,14 @@ def test_what_is_secret_beside_what_is_held_is_left_out_like_anything_else() -> 
 
 
 def test_sums_are_no_form_that_only_leaves_out_columns() -> None:
-    rules = policy({"children": {Grain.SITE: CONFIDENTIAL, Grain.NATIONAL: PUBLIC}}, additive=["children"])
-    decision = decided(rules, "children")
+    by_site = {Grain.SITE: CONFIDENTIAL, Grain.NATIONAL: PUBLIC}
+    rules = policy(
+        {"site": by_site, "children": by_site}, additive=["children"], identifies={"site": Grain.SITE}
+    )
+    decision = decided(rules, "site", "children")
     assert [each.aggregate_to for each in decision.forms] == [Grain.NATIONAL]
     with pytest.raises(GateDenied, match="has no releasable form"):
-        releasable(decision, frame("children"))
+        releasable(decision, frame("site", "children"))
 
 
 # -------------------------------------------------------------------------------------------- aggregate
