@@ -693,3 +693,18 @@ def test_the_digest_takes_names_that_are_no_text():
     """A file name on a disk is bytes: what is not UTF-8 counts as the bytes that it is."""
     plain, odd = policy.digest({"a.yaml": b""}), policy.digest({"\udce9.yaml": b""})
     assert plain != odd != policy.digest({"\udcea.yaml": b""})
+
+
+# ----------------------------------------------------------------------------- datasets with another fault
+
+
+def test_what_hides_repeats_is_said_though_nobody_can_say_of_what_the_rows_are():
+    key = (DATASET, "key: [Site ID]", "key: [Site ID, Site manager phone]")
+    found = problems(changed(sample_files(), key, (DATASET, "grain: site", "grain: sitee")))
+    assert [each for each in found if each.endswith("nobody sees that several rows are of one unit")]
+
+
+def test_a_continuation_of_a_question_without_a_name_hides_no_fault_of_a_later_one():
+    known = (DATASET, "[Number of individuals]", "['Security provider: If other, please specify']")
+    found = problems(changed(sample_files(), known, (DATASET, "- name: Site type\n", "- nome: Site type\n")))
+    assert [each for each in found if "is known as 'Security provider: If other, please specify'" in each]
