@@ -233,6 +233,15 @@ def test_who_shares_a_mailbox_and_a_number_with_others_is_told_of_once():
     ]
 
 
+def test_each_who_is_a_focal_point_elsewhere_is_told_of():
+    files = changed(
+        (SCPA, "primary@scpa.example.org", "coordinator+a@example.org"),
+        (SCPA, "secondary@scpa.example.org", "officer+b@example.org"),
+    )
+    told = [each.partition(":")[2].partition(":")[0] for each in problems(files) if "one mailbox" in each]
+    assert told == ["6", "8"]
+
+
 def test_one_id_for_both_sides_is_a_stranger_on_one_of_them():
     files = changed((AGREEMENT, "scpa: xyz/scpa-primary}", "scpa: xyz/iom-primary}"))
     assert problems(files) == [f"{AGREEMENT}:6:38: 'xyz/iom-primary' is no focal point of 'scpa'"]

@@ -142,19 +142,19 @@ def _are_one_person(*people: PersonPart) -> bool:
     return len(set(known)) < len(known)
 
 
-_Own = tuple[str, object]
+_Own = tuple[int, object]  # which of the three below, and what the entry gives
 _Entry = tuple[Source, str | None, PersonPart]  # where it stands, of which organization
+_NAME = 2
 
 
 def _theirs(person: PersonPart) -> list[_Own]:
-    """What only one person has, of what the entry gives."""
-    named = _name(person.name)
-    return [*_reached_at(person), *([("name", named)] if named else [])]
+    """What only one person has: an address, a number, a name."""
+    own = (_address(person.email), _number(person.mobile), _name(person.name))
+    return [each for each in enumerate(own) if each[1]]
 
 
 def _reached_at(person: PersonPart) -> list[_Own]:
-    given = {"email": _address(person.email), "mobile": _number(person.mobile)}
-    return [(what, own) for what, own in given.items() if own]
+    return [each for each in _theirs(person) if each[0] != _NAME]
 
 
 def _plain(text: str | None) -> str:
