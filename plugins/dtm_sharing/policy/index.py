@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 
 from dtm_sharing.model import Grain, Level, Source
 from dtm_sharing.policy.files import (
-    IS_A_PERSON,
-    SCOPED,
     AgreementFile,
     AssessmentFile,
     ClassificationFile,
@@ -148,7 +146,7 @@ def _names(documents: Iterable[Document], index: Index) -> Iterator[Problem]:
     """Register every id; two of a kind are a problem that names both places."""
     for document in documents:
         for mark, path, name in document.marks():
-            if not isinstance(mark, Names) or _may_be_a_name(mark, name):
+            if not isinstance(mark, Names):
                 continue
             known = index.names.setdefault(mark.kind, {})
             if name in known:
@@ -156,11 +154,6 @@ def _names(documents: Iterable[Document], index: Index) -> Iterator[Problem]:
                     path, f"the {mark.kind} id {quoted(name)} is used twice; the first is in {known[name]}"
                 )
             known.setdefault(name, document.at(*path))
-
-
-def _may_be_a_name(mark: Names | Refers, word: str) -> bool:
-    """What stands for a person's id and is none: that it is none is said elsewhere, and it is not quoted."""
-    return mark.kind == IS_A_PERSON.kind and not re.fullmatch(SCOPED, word)
 
 
 def _ids_in(unread: Mapping[str, bytes]) -> frozenset[str]:
@@ -177,7 +170,7 @@ def _references(documents: Iterable[Document], index: Index, perhaps: frozenset[
                 level = index.words.level(word)
                 if isinstance(level, str):
                     yield document.problem(path, level)
-            elif isinstance(mark, Refers) and not _may_be_a_name(mark, word):
+            elif isinstance(mark, Refers):
                 known = index.names.get(mark.kind, {})
                 if word in known or word in perhaps:
                     continue
